@@ -1,0 +1,51 @@
+# `make run` and `make test` are all the set-up that a fresh machine needs (Python 3.11 or newer, make).
+
+# The embedded Redis has wheels for 3.11 and 3.12, so these are preferred where several are installed.
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
+            $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+            && echo $$python && exit; done; echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+CODE   := $(wildcard src tests bench)
+UV     := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.PHONY: install run test test-slow check bench lock clean
+
+install: $(READY)
+
+$(READY): locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Storefold needs Python 3.11 or newer; name one: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY)
+	$(BIN)/shop serve --demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+# The newest versions that pyproject.toml allows, for every platform at once.
+lock: $(READY)
+	$(UV) --upgrade --extra embedded --output-file locks/run.txt
+	$(UV) --upgrade --extra embedded --group dev --output-file locks/dev.txt
+	$(UV) --upgrade --only-group build --output-file locks/build.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
