@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import platform
+import random
 import shutil
 import socket
 import subprocess
@@ -87,12 +88,18 @@ class Child:
         return self._process.poll() is None
 
     def said(self) -> str:
-        """Its last complaints, on one line."""
+        """What it complained of, on one line."""
         with self.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 100_000))
             lines = log.read().decode(errors="replace").splitlines()
-        complaints = [complaint for line in lines if (complaint := _complaint(line))]
-        return "; ".join(complaints[-2:]) or f"nothing, and ended with {self._process.poll()}"
+        # mongod tells the cause first and what follows from it next; others end with the cause.
+        told = (
+            list(filter(None, map(_mongod_error, lines)))[:1]
+            or [line.rpartition(" # ")[2].strip() for line in lines if not line.startswith("{")][
+                -1:
+            ]
+        )
+        return "".join(told) or f"nothing, and it ended with code {self._process.poll()}"
 
     def ask_to_stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -123,8 +130,8 @@ def start(
     """
     deadline = time.monotonic() + within
     while True:
-        port = port if port and free(port) else free(0)
-        assert port
+        if port is None or not free(port):
+            port = _any_port()
         child = Child(command(port), log)
         try:
             while child.running() and time.monotonic() < deadline:
@@ -142,27 +149,32 @@ def start(
         time.sleep(POLL)
 
 
-def free(port: int) -> int | None:
-    """That port (0: any) if nobody has it."""
+def free(port: int) -> bool:
+    """Whether nobody listens at that port."""
     with socket.socket() as probe:
+        # As servers bind: a connection of the last run that lingers is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return None
-        number: int = probe.getsockname()[1]
-        return number
+            return False
+        return True
 
 
-def _complaint(line: str) -> str:
-    """What a line of a server's log complains of; empty if it is no complaint."""
-    if line.startswith("{"):  # mongod
-        try:
-            entry = json.loads(line)
-        except ValueError:
+def _any_port() -> int:
+    """A port below those that systems hand out to outgoing connections, so that it stays free."""
+    return next(port for port in iter(lambda: random.randrange(20_000, 30_000), 0) if free(port))
+
+
+def _mongod_error(line: str) -> str:
+    try:
+        entry = json.loads(line)
+        if entry["s"] not in ("E", "F"):
             return ""
-        if entry.get("s") not in ("E", "F"):
-            return ""
-        return f"{entry.get('msg', '')} {json.dumps(entry.get('attr', {}).get('error', ''))}"
-    _, is_redis_warning, text = line.partition(" # ")
-    return (text if is_redis_warning else line).strip()
+        attributes = entry.get("attr", {})
+        detail = attributes.get("message", attributes.get("error", ""))
+        if isinstance(detail, dict):
+            detail = detail.get("msg") or detail.get("errmsg")
+        return " ".join(f"{entry['msg']}: {detail}".split())
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,4 +1,4 @@
-"""A real MongoDB and a real Redis for a shop with nothing configured, running as long as it does."""
+"""A real MongoDB and a real Redis for a shop that names none, running as long as it does."""
 
 import fcntl
 import json

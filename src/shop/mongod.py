@@ -62,7 +62,7 @@ def _lead(running: child.Child, port: int) -> None:
                 trouble = str(error)
                 if error.code == _NOT_YET_INITIALIZED:
                     members = [{"_id": 0, "host": me}]
-                    with suppress(OperationFailure):  # it was about to read its configuration
+                    with suppress(PyMongoError):  # it was about to read its configuration
                         client.admin.command(
                             "replSetInitiate", {"_id": _REPLICA_SET, "members": members}
                         )

@@ -1,0 +1,151 @@
+"""What an operator can set, from `SHOP_*` variables or a `.env` file."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri as parse_mongodb
+from redis import Redis
+
+_PREFIX = "SHOP_"
+
+
+class BadSettings(ValueError):
+    """A setting is wrong. The message is one line that names each wrong variable."""
+
+
+_ESCAPES = "in a user or password, write : / @ % as %3A %2F %40 %25"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d{1,8}(?:\.\d+)?) ?(?:(s|m|h|d)|(sec|min)|(second|minute|hour|day)s?)?")
+
+
+def _duration(value: Any) -> Any:
+    """Reads `30 min`, `1.5 h`, `90` (seconds); the rest goes to pydantic, which reads ISO 8601."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip().lower())):
+        unit = next(filter(None, match.groups()[1:]), "s")
+        return timedelta(**{_UNITS[unit[0]]: float(match[1])})
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,12}", value.strip()):
+        # 15.00 would be read as 15, which is 0.15 of the currency.
+        raise ValueError("must be a whole number of minor units (1500 is 15.00) or metres")
+    return value
+
+
+def _sensible(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= timedelta(days=366):
+        raise ValueError("must be longer than nothing and no longer than a year")
+    return value
+
+
+def _mongodb(url: str) -> str:
+    try:
+        if not url.startswith("mongodb+srv://"):  # that one asks the network for its hosts
+            parse_mongodb(url)
+    except (PyMongoError, ValueError):
+        raise ValueError(f"must look like mongodb://host:27017; {_ESCAPES}") from None
+    return url
+
+
+def _redis(url: str) -> str:
+    try:
+        Redis.from_url(url).close()  # it only reads the address: nothing is opened yet
+    except ValueError:
+        raise ValueError(f"must look like redis://host:6379/0; {_ESCAPES}") from None
+    return url
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
+
+Whole = Annotated[NonNegativeInt, BeforeValidator(_whole)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the shop; amounts are in minor units of `currency`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Path = Path("var")
+    mongodb_url: Annotated[str, AfterValidator(_mongodb)] | None = Field(None, repr=False)
+    mongodb_prefix: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_-]{0,31}$")] = "shop"
+    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(None, repr=False)
+    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] = "EUR"
+
+    payment_gateway: Literal["builtin"] = "builtin"
+    router: Literal["builtin"] = "builtin"
+    geocoder: Literal["builtin"] = "builtin"
+    transport: Literal["inprocess", "loopback"] = "inprocess"
+
+    tariff_threshold: Whole = 50_000
+    tariff_free_distance_m: Whole = 30_000
+    tariff_base: Whole = 5_000
+    tariff_flat: Whole = 5_000
+    tariff_per_km: Whole = 1_500
+
+    order_expiry: Duration = timedelta(minutes=30)
+    reservation_ttl: Duration = timedelta(minutes=30)
+
+
+def load() -> Settings:
+    """The settings of this process; raises `BadSettings`."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSettings("; ".join(map(_complaint, error.errors()))) from None
+    except UnicodeDecodeError:
+        raise BadSettings("the .env file is not a text file in UTF-8") from None
+
+
+def listing(settings: Settings) -> list[tuple[str, str]]:
+    """Each variable and its value as `shop doctor` may show them: with no password or key."""
+    return [
+        (_variable(name), "unset" if value is None else _masked(name, str(value)))
+        for name, value in settings
+    ]
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+def _masked(name: str, value: str) -> str:
+    if name.endswith(("_key", "_secret")):
+        return "***"
+    value = re.sub(r"(?<=://)([^/:@]*):[^/]*@", r"\1:***@", value)
+    return re.sub(r"(?i)([?&][^=&]*(?:password|secret|token)[^=&]*=)[^&]*", r"\1***", value)
+
+
+def _complaint(error: Any) -> str:
+    """One line for one error of pydantic; it never quotes the value, which may hold a password."""
+    match error["type"]:
+        case "literal_error":
+            what = f"this release knows only {error['ctx']['expected']}"
+        case "string_pattern_mismatch":
+            what = f"must match {error['ctx']['pattern']}"
+        case "value_error":
+            what = str(error["ctx"]["error"])
+        case _ if "timedelta" in error["type"] or "time_delta" in error["type"]:
+            what = "is not a length of time such as `30 min`, `1800` (seconds) or `PT30M`"
+        case _:
+            what = error["msg"][0].lower() + error["msg"][1:]
+    return f"{_variable(str(error['loc'][0]))}: {what}"

@@ -1,0 +1,142 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shop.settings import BadSettings, listing, load
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, _ in listing(load()):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)  # where no .env lies
+
+
+def test_a_shop_with_nothing_configured_has_every_setting() -> None:
+    settings = load()
+    assert (settings.mongodb_url, settings.redis_url) == (None, None)
+    assert settings.data_dir == Path("var")
+    assert settings.mongodb_prefix == "shop"
+    assert settings.currency == "EUR"
+    assert settings.transport == "inprocess"
+    assert settings.order_expiry == settings.reservation_ttl == timedelta(minutes=30)
+
+
+def test_the_default_tariff_is_the_designs() -> None:
+    settings = load()
+    assert (settings.tariff_threshold, settings.tariff_free_distance_m) == (500_00, 30_000)
+    assert (settings.tariff_base, settings.tariff_flat) == (50_00, 50_00)
+    assert settings.tariff_per_km == 15_00
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("30 min", timedelta(minutes=30)),
+        ("45", timedelta(seconds=45)),
+        ("0.5s", timedelta(seconds=0.5)),
+        ("90 Seconds", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        ("1.5 hours", timedelta(minutes=90)),
+        ("2 days", timedelta(days=2)),
+        ("PT20M", timedelta(minutes=20)),
+        ("01:30:00", timedelta(minutes=90)),
+    ],
+)
+def test_a_length_of_time_is_read_as_people_write_it(
+    monkeypatch: pytest.MonkeyPatch, text: str, length: timedelta
+) -> None:
+    monkeypatch.setenv("SHOP_ORDER_EXPIRY", text)
+    assert load().order_expiry == length
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SHOP_ORDER_EXPIRY", "soon", "`30 min`"),
+        ("SHOP_ORDER_EXPIRY", "999999999999999999d", "`30 min`"),
+        ("SHOP_RESERVATION_TTL", "0", "longer than nothing"),
+        ("SHOP_RESERVATION_TTL", "99999999 days", "a year"),
+        ("SHOP_CURRENCY", "euro", "[A-Z]{3}"),
+        ("SHOP_MONGODB_PREFIX", "a/b", "must match"),
+        ("SHOP_MONGODB_PREFIX", "a\n", "must match"),
+        ("SHOP_MONGODB_URL", "http://db", "mongodb://host:27017"),
+        ("SHOP_MONGODB_URL", "mongodb://db:port", "mongodb://host:27017"),
+        ("SHOP_REDIS_URL", "localhost:6379", "redis://host:6379/0"),
+        ("SHOP_REDIS_URL", "redis://cache:port", "redis://host:6379/0"),
+        ("SHOP_PAYMENT_GATEWAY", "stripe", "knows only 'builtin'"),
+        ("SHOP_ROUTER", "osrm", "knows only 'builtin'"),
+        ("SHOP_GEOCODER", "nominatim", "knows only 'builtin'"),
+        ("SHOP_TRANSPORT", "nats", "knows only 'inprocess' or 'loopback'"),
+        ("SHOP_TARIFF_BASE", "-1", "whole number"),
+        ("SHOP_TARIFF_PER_KM", "15.00", "whole number"),
+    ],
+)
+def test_a_wrong_setting_is_named_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as refused:
+        load()
+    message = str(refused.value)
+    assert message.startswith(f"{name}: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_CURRENCY", "€")
+    monkeypatch.setenv("SHOP_ROUTER", "compass")
+    with pytest.raises(BadSettings, match=r"SHOP_CURRENCY: .*; SHOP_ROUTER: "):
+        load()
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_MONGODB_URL", "")
+    assert load().mongodb_url is None
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("SHOP_CURRENCY=CHF\nSHOP_MONGODB_PREFIX=file\nOTHER=1\n")
+    monkeypatch.setenv("SHOP_MONGODB_PREFIX", "variable")
+    settings = load()
+    assert (settings.currency, settings.mongodb_prefix) == ("CHF", "variable")
+
+
+def test_an_env_file_that_is_not_text_is_refused() -> None:
+    Path(".env").write_bytes(b"SHOP_CURRENCY=\xff\xfe")
+    with pytest.raises(BadSettings, match=r"\.env file"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "shown"),
+    [
+        (
+            "SHOP_MONGODB_URL",
+            "mongodb://shop:s3cret@a:1,b:2/?tlsCertificateKeyFilePassword=s3cret&w=1",
+            "mongodb://shop:***@a:1,b:2/?tlsCertificateKeyFilePassword=***&w=1",
+        ),
+        ("SHOP_MONGODB_URL", "mongodb+srv://shop:s3cret@db", "mongodb+srv://shop:***@db"),
+        ("SHOP_MONGODB_URL", "mongodb://db:27017/?w=1", "mongodb://db:27017/?w=1"),
+        ("SHOP_REDIS_URL", "rediss://:s3cret@cache:6379/0", "rediss://:***@cache:6379/0"),
+        ("SHOP_REDIS_URL", "redis://cache?password=s3cret", "redis://cache?password=***"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:TLS certificate")
+def test_no_password_is_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, shown: str
+) -> None:
+    monkeypatch.setenv(name, url)
+    settings = load()
+    assert dict(listing(settings))[name] == shown
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["SHOP_MONGODB_URL", "SHOP_REDIS_URL"])
+def test_a_refused_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://shop:s3cret@db")
+    with pytest.raises(BadSettings) as refused:
+        load()
+    assert "s3cret" not in str(refused.value)
