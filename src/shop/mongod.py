@@ -90,4 +90,6 @@ def process(port: int) -> int | None:
 
 
 def _client(port: int) -> MongoClient[dict[str, Any]]:
-    return MongoClient(url(port), serverSelectionTimeoutMS=1000, socketTimeoutMS=20_000)
+    return MongoClient(
+        url(port), serverSelectionTimeoutMS=1_000, socketTimeoutMS=20_000, retryReads=False
+    )

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shop import child
 
@@ -30,7 +32,8 @@ def url(port: int) -> str:
 
 def process(port: int) -> int | None:
     """The process id of the Redis that answers there."""
-    with Redis(port=port, socket_timeout=1) as client:
+    once = Retry(NoBackoff(), 0)  # unasked, the client tries for seconds before it gives up
+    with Redis(port=port, socket_timeout=1, retry=once) as client:
         try:
             return int(client.info("server")["process_id"])
         except RedisError:
