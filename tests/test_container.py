@@ -1,4 +1,4 @@
-"""What the Dockerfile and compose.yaml promise, read from them: a container engine may be missing."""
+"""What the Dockerfile and compose.yaml promise, read from them, with no container engine."""
 
 import fnmatch
 import json
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
 def stages() -> list[list[Step]]:
     text = (ROOT / "Dockerfile").read_text()
-    text = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\\\n", " ")
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
     steps = [Step(*line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
     starts = [i for i, step in enumerate(steps) if step.word == "FROM"]
     return [steps[i:j] for i, j in zip(starts, [*starts[1:], None], strict=True)]
