@@ -8,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 CODE   := $(wildcard src tests bench)
-UV     := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: install run test test-slow check bench lock clean
@@ -17,7 +17,7 @@ install: $(READY)
 
 $(READY): locks/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Storefold needs Python 3.11 or newer; name one: make PYTHON=...")'
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -42,9 +42,9 @@ bench: $(READY)
 
 # The newest versions that pyproject.toml allows, for every platform at once.
 lock: $(READY)
-	$(UV) --upgrade --extra embedded --output-file locks/run.txt
-	$(UV) --upgrade --extra embedded --group dev --output-file locks/dev.txt
-	$(UV) --upgrade --only-group build --output-file locks/build.txt
+	$(UV) pyproject.toml --extra embedded --group dev --output-file locks/dev.txt
+	$(UV) pyproject.toml --extra embedded --constraint locks/dev.txt --output-file locks/run.txt
+	$(UV) --group build --constraint locks/dev.txt --output-file locks/build.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* build dist
