@@ -1,0 +1,70 @@
+"""The bus: send a command, ask a query, handle them, and hear what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from bus.envelope import Envelope, sealed
+from bus.messages import SYSTEM, Command, Event, Principal, Query, Request
+from bus.policies import Policy, Reaction
+from bus.transport import Transport
+
+R = TypeVar("R")
+Q = TypeVar("Q", bound=Request[Any])
+
+
+class Bus:
+    """What a context sees of the others. It knows messages and who handles them, and no context."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.reactions: list[Reaction] = []
+
+    def handle(self, message: type[Q], handler: Callable[[Q, Envelope[Q]], Awaitable[Any]]) -> None:
+        """Answer a command or a query with `handler(message, envelope)`; each has exactly one."""
+        self._transport.serve(message, handler)
+
+    def subscribe(self, reader: str, handlers: Mapping[type[Any], Callable[[Any, Envelope[Any]], Awaitable[None]]]) -> None:
+        """Have a durable reader hand each event of these types to `handler(event, envelope)`.
+
+        At least once, and in order for the events of one stream; different streams side by side. The
+        reader's name begins with its context: `payment.gateway`. Effects must bear being repeated.
+        """
+        self.reactions.append(Reaction(reader, dict(handlers)))
+
+    def react(self, reader: str, policies: Mapping[type[Any], Policy]) -> None:
+        """Have a durable reader send the commands that a policy makes of each event.
+
+        The commands' ids follow from reader, event and index, so sending them twice decides them once.
+        """
+        self.reactions.append(Reaction(reader, {}, dict(policies)))
+
+    async def send(
+        self, command: Command[R], cause: Envelope[Any] | None = None, *, principal: Principal = SYSTEM
+    ) -> R:
+        """Have a command done and get its answer. Raises `Refused` or `Busy`."""
+        return await self._request(command, cause, principal)
+
+    async def ask(self, query: Query[R], cause: Envelope[Any] | None = None, *, principal: Principal = SYSTEM) -> R:
+        """Have a question answered. Raises `Refused` (`NotFound`) or `Busy`."""
+        return await self._request(query, cause, principal)
+
+    async def deliver(self, envelope: Envelope[Any]) -> Any:
+        """Bring a request that has its envelope already, such as one from outside, to its handler."""
+        return await self._transport.request(envelope)
+
+    async def _request(self, request: Request[R], cause: Envelope[Any] | None, principal: Principal) -> R:
+        envelope = sealed(request, principal=principal) if cause is None else cause.leads_to(request)
+        answer: R = await self._transport.request(envelope)
+        return answer
+
+
+def context_of(message: type[Request[Any]] | type[Event]) -> str:
+    """The context that a message belongs to: what stands before the dot in its name."""
+    return message.type_name.partition(".")[0]
+
+
+def missing_handlers(messages: Iterable[type[Request[Any]]], serves: Callable[[type[Request[Any]]], bool]) -> list[str]:
+    """The names of requests that nobody handles."""
+    return [message.type_name for message in messages if not serves(message)]

@@ -1,0 +1,66 @@
+"""What a message travels in: who asked, why, until when, and under which id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from bus.messages import SYSTEM, Message, Principal, Request, derived_id, new_id
+
+M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope(Generic[M]):
+    """A message under way.
+
+    `id` is the id of the decision a command asks for: the same id is decided once, whatever happens.
+    `correlation` is shared by all that follows from one request; `causation` is the id of what led here.
+    `fingerprint` tells two bodies under one idempotency key apart; `if_version` is the version of the
+    stream that the asker has seen (`If-Match`).
+    """
+
+    message: M
+    id: str
+    correlation: str
+    causation: str | None = None
+    principal: Principal = SYSTEM
+    deadline: datetime | None = None
+    traceparent: str | None = None
+    fingerprint: str | None = None
+    if_version: int | None = None
+
+    def leads_to(self, message: N, *index: object) -> Envelope[N]:
+        """The envelope of what this one causes; with an `index`, under the id that always follows."""
+        return replace(  # type: ignore[return-value]
+            self,
+            message=message,  # type: ignore[arg-type]
+            id=derived_id(self.id, *index) if index else new_id(),
+            causation=self.id,
+            fingerprint=None,
+            if_version=None,
+        )
+
+
+def sealed(
+    message: M,
+    *,
+    id: str | None = None,
+    correlation: str | None = None,
+    causation: str | None = None,
+    principal: Principal = SYSTEM,
+    deadline: datetime | None = None,
+    traceparent: str | None = None,
+    fingerprint: str | None = None,
+    if_version: int | None = None,
+) -> Envelope[M]:
+    """A fresh envelope around a message."""
+    own = id or new_id()
+    return Envelope(
+        message, own, correlation or own, causation, principal, deadline, traceparent, fingerprint, if_version
+    )
+
+
+Asked = Envelope[Request[object]]

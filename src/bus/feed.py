@@ -1,0 +1,108 @@
+"""The end of a log as this process knows it: every commit decoded once, however many readers listen.
+
+What this process commits arrives as objects; what others commit is fetched when their doorbell rings,
+or at the next poll. Either way commits come in order and without a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from bus.commits import Commit
+
+KEPT = 20_000
+"""Commits kept in memory; a reader further behind reads from the log."""
+
+POLL = 0.25
+"""Seconds between looks at the log, which cover a doorbell that was not heard."""
+
+log = structlog.get_logger(__name__)
+
+Fetch = Callable[[int, int], Awaitable[list[Commit]]]
+
+
+class Feed:
+    """One log's newest commits, and a way to wait for the next."""
+
+    def __init__(self, context: str, fetch: Fetch, head: Callable[[], Awaitable[int]]) -> None:
+        self.context = context
+        self.head = 0
+        self._fetch = fetch
+        self._read_head = head
+        self._tail: deque[Commit] = deque(maxlen=KEPT)
+        self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._news = asyncio.Event()
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin at the log's present end."""
+        self.head = await self._read_head()
+        self._task = asyncio.create_task(self._look_out(), name=f"feed:{self.context}")
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def ring(self) -> None:
+        """Somebody says that there is something new."""
+        self._bell.set()
+
+    def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """Hear every commit from here on, in order; the listener returns at once."""
+        self._listeners.append(listener)
+
+    def push(self, commits: Sequence[Commit]) -> None:
+        """Commits published by whoever wrote them: repeated and out of order ones do no harm."""
+        fresh = [commit for commit in commits if commit.position > self.head]
+        if not fresh:
+            return
+        follows = all(commit.position == self.head + n for n, commit in enumerate(fresh, start=1))
+        if not follows:
+            self._bell.set()  # something is missing before these: fetch it, and them
+            return
+        self._extend(fresh)
+
+    async def after(self, position: int, limit: int) -> list[Commit]:
+        """The commits behind a position, waiting until there is one."""
+        while self.head <= position:
+            news = self._news
+            await news.wait()
+        first = self._tail[0].position if self._tail else self.head + 1
+        if position + 1 < first:
+            return await self._fetch(position, limit)
+        start = position + 1 - first
+        return [self._tail[n] for n in range(start, min(start + limit, len(self._tail)))]
+
+    async def reached(self, position: int) -> None:
+        """Wait until this process knows the log up to a position."""
+        while self.head < position:
+            await self._news.wait()
+
+    def _extend(self, commits: Sequence[Commit]) -> None:
+        self._tail.extend(commits)
+        self.head = commits[-1].position
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+        for listener in self._listeners:
+            listener(commits)
+
+    async def _look_out(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+            self._bell.clear()
+            try:
+                while commits := await self._fetch(self.head, 1000):
+                    self.push(commits)
+            except Exception as error:  # the database is away: the next look will tell
+                log.warning("feed.cannot_read", context=self.context, error=str(error))

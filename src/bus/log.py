@@ -1,0 +1,160 @@
+"""The event log of one context: dense positions, one decision one document, appended in groups.
+
+This is the port that everything else stands on. Its one adapter keeps a log in a MongoDB collection;
+the same adapter runs on mongomock for unit tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import bson
+from pymongo import ASCENDING
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from bus.commits import Codec, Commit, Meta, Recorded, Write
+from bus.envelope import Envelope
+from bus.messages import Event, now
+from bus.mongo import durable
+from bus.writer import Pending, Writer, head_of
+
+T = TypeVar("T")
+
+MAX_EVENT_BYTES = 64 * 1024
+MAX_COMMIT_BYTES = 1024 * 1024
+
+
+class TooLarge(ValueError):
+    """An event or a commit is over the log's caps; nothing was written."""
+
+
+class Log:
+    """A context's log. Appends go through one writer thread; reads see what a majority has."""
+
+    def __init__(
+        self, context: str, database: Database[dict[str, Any]], events: Iterable[type[Event]], *, capacity: int = 10_000
+    ) -> None:
+        self.context = context
+        self.codec = Codec(events)
+        self.collection: Collection[dict[str, Any]] = durable(database["log"])
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"{context}-log")
+        self._capacity = capacity
+        self._on_commits: Callable[[list[Commit]], None] = lambda commits: None
+        self._writer: Writer | None = None
+
+    def open(self, on_commits: Callable[[list[Commit]], None] | None = None) -> None:
+        """Make the indexes and start the writer. `on_commits` hears, on the event loop and in order,
+        what this process has committed."""
+        self.collection.create_index(
+            [("writes.stream", ASCENDING), ("writes.version", ASCENDING)], unique=True, name="writes"
+        )
+        self.collection.create_index("command", unique=True, name="command")
+        if on_commits is not None:
+            self._on_commits = on_commits
+        self._writer = Writer(self.context, self.collection, self._capacity, self._settle)
+
+    async def close(self) -> None:
+        """Write what is queued, then stop."""
+        if self._writer is not None:
+            await self.run(self._writer.stop)
+        self._threads.shutdown(wait=True)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do blocking database work off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def append(
+        self, envelope: Envelope[Any], writes: tuple[Write, ...], events: Sequence[Recorded], after: tuple[Pending, ...]
+    ) -> Pending:
+        """Queue one decision; its `outcome` is the commit, or raises `Conflict`, `Repeated` or `Busy`.
+
+        `after` are the queued decisions that this one was made upon: should one of them fail, so does
+        this. Raises `TooLarge` before anything is queued, and `Busy` when the queue is full.
+        """
+        if self._writer is None:
+            raise RuntimeError(f"the {self.context} log is not open")
+        meta = Meta(
+            envelope.correlation,
+            envelope.causation,
+            str(envelope.principal),
+            envelope.traceparent,
+            envelope.fingerprint,
+        )
+        at = now()
+        document = self.codec.document(envelope.id, writes, tuple(events), at, meta)
+        self._check_size(document)
+        outcome = asyncio.get_running_loop().create_future()
+        pending = Pending(envelope.id, writes, tuple(events), at, meta, document, after, outcome)
+        self._writer.submit(pending)
+        return pending
+
+    async def read(self, after: int, limit: int = 1000) -> list[Commit]:
+        """The commits behind a position, oldest first, as far as they stand without a gap."""
+
+        def fetch() -> list[Commit]:
+            found = self.collection.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
+            commits = []
+            for expected, document in enumerate(found, start=after + 1):
+                if document["_id"] != expected:
+                    break  # never seen, for positions are claimed densely; but a reader must not skip
+                commits.append(self.codec.commit(document))
+            return commits
+
+        return await self.run(fetch)
+
+    async def stream(self, name: str) -> list[tuple[Event, int]]:
+        """Everything that ever happened on one stream, oldest first, with its versions."""
+
+        def fetch() -> list[tuple[Event, int]]:
+            return [(event, version) for event, _, version in self._stream_events(name)]
+
+        return await self.run(fetch)
+
+    async def history(self, name: str) -> list[Commit]:
+        """The commits that wrote a stream, oldest first."""
+
+        def fetch() -> list[Commit]:
+            found = self.collection.find({"writes.stream": name}).sort("_id", ASCENDING)
+            return [self.codec.commit(document) for document in found]
+
+        return await self.run(fetch)
+
+    async def find(self, command: str) -> Commit | None:
+        """The commit of a command, if it has been decided."""
+        document = await self.run(lambda: self.collection.find_one({"command": command}))
+        return self.codec.commit(document) if document else None
+
+    async def head(self) -> int:
+        """The last position taken; 0 in an empty log."""
+        return await self.run(lambda: head_of(self.collection))
+
+    def _stream_events(self, name: str) -> Iterable[Recorded]:
+        for document in self.collection.find({"writes.stream": name}).sort("_id", ASCENDING):
+            writes = document["writes"]
+            for event in document["events"]:
+                write = writes[event["stream"]]
+                if write["stream"] == name:
+                    yield Recorded(self.codec.event(event["type"], event["data"]), name, write["version"])
+
+    def _check_size(self, document: dict[str, Any]) -> None:
+        total = len(bson.encode(document))
+        if total <= MAX_EVENT_BYTES:
+            return
+        for event in document["events"]:
+            size = len(bson.encode(event))
+            if size > MAX_EVENT_BYTES:
+                raise TooLarge(f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}")
+        if total > MAX_COMMIT_BYTES:
+            raise TooLarge(f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}")
+
+    def _settle(self, group: list[Pending]) -> None:
+        """Called on the event loop, once per written group."""
+        for pending in group:
+            pending.settle()
+        commits = [pending.verdict for pending in group if isinstance(pending.verdict, Commit)]
+        if commits:
+            self._on_commits(commits)

@@ -1,0 +1,222 @@
+"""What contexts say to one another: commands, queries, events, refusals, and the values they share."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+R = TypeVar("R")
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A short, non-empty line of text."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,79}$")]
+"""An identifier: 1 to 80 letters, digits, dots, colons, dashes and underscores."""
+
+
+class Model(BaseModel):
+    """A frozen, strict value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
+
+
+class Message(Model):
+    """Something said on the bus, under a literal name that never changes: `ordering.OrderPlaced`."""
+
+    type_type_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.type_name = name
+
+
+class Request(Message, Generic[R]):
+    """A message that is answered with an `R`; send a `Command` or ask a `Query`."""
+
+    @classmethod
+    def answer(cls) -> TypeAdapter[Any]:
+        """How this request's answer is read from and written to JSON."""
+        for base in cls.__mro__:
+            generic = getattr(base, "__pydantic_generic_metadata__", None)
+            if generic and generic["args"] and generic["origin"] in (Command, Query):
+                return TypeAdapter(generic["args"][0])
+        raise TypeError(f"{cls.__name__} does not say what it answers: write Command[...] or Query[...]")
+
+
+class Command(Request[R], Generic[R]):
+    """An order to do something; one handler decides it and answers with an `R`."""
+
+
+class Query(Request[R], Generic[R]):
+    """A question; one handler answers it with an `R` and changes nothing."""
+
+
+class Event(Message):
+    """A fact in the past tense. Stored for ever, so its name and its fields are for ever too."""
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Turn the stored fields of an older release into this one's. Overridden where a schema changed."""
+        return data
+
+
+class Refused(Exception):
+    """A rule of the business says no. `code` is for programs, the message for people."""
+
+    status: ClassVar[int] = 409
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class NotFound(Refused):
+    """There is no such thing, or it is not the asker's."""
+
+    status = 404
+
+
+class Stale(Refused):
+    """The asker decided on a version that is no longer the latest."""
+
+    status = 412
+
+
+class Invalid(Refused):
+    """The request is well formed but cannot be meant: an idempotency key with another body, say."""
+
+    status = 422
+
+
+class Busy(Exception):
+    """The shop cannot take this now; the same request may succeed in `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Money(Model):
+    """An amount in minor units (cents) of an ISO 4217 currency."""
+
+    amount: int = Field(ge=0, le=MAX_INTEGER)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+    def __add__(self, other: Money) -> Money:
+        return Money(amount=self.amount + self._same(other).amount, currency=self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(amount=self.amount - self._same(other).amount, currency=self.currency)
+
+    def times(self, quantity: int) -> Money:
+        """This amount, `quantity` times over."""
+        return Money(amount=self.amount * quantity, currency=self.currency)
+
+    def zero(self) -> Money:
+        """Nothing, in the same currency."""
+        return Money(amount=0, currency=self.currency)
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise ValueError(f"cannot mix {self.currency} and {other.currency}")
+        return other
+
+
+class Position(Model):
+    """A point on the earth, in degrees (WGS 84)."""
+
+    lat: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    lon: float = Field(ge=-180, le=180, allow_inf_nan=False)
+
+
+class Address(Model):
+    """A postal address; `country` is ISO 3166-1 alpha-2. A `position` says exactly where the door is."""
+
+    house_number: Text
+    road: Text
+    sub_district: Text | None = None
+    district: Text
+    state: Text | None = None
+    postcode: Text
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    position: Position | None = None
+
+
+A = TypeVar("A")
+
+
+class Done(Model, Generic[A]):
+    """A command's answer: how things stand after it, and where in the log it was decided.
+
+    `position` is 0 when there was nothing to do; `repeated` says that the command had been decided before.
+    """
+
+    answer: A
+    position: int = 0
+    repeated: bool = False
+
+
+class Document(Model):
+    """A read model's answer: JSON bytes ready to send, and the version they show."""
+
+    version: int
+    body: bytes
+
+
+class Page(Model):
+    """One page of a list, newest first, as JSON bytes ready to send."""
+
+    data: tuple[bytes, ...]
+    has_more: bool
+
+
+class Principal(Model):
+    """Who asks: a scope (`shop`, `carrier`, `admin`, or `system` for the shop itself) and a name."""
+
+    scope: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `scope:name`, as it is stored with every commit."""
+        scope, _, name = text.partition(":")
+        return cls(scope=scope, name=name)
+
+    @property
+    def inside(self) -> bool:
+        """Whether this is the shop itself or its administrator, who may see everything."""
+        return self.scope in ("system", "admin")
+
+
+SYSTEM = Principal(scope="system", name="storefold")
+
+_NAMESPACE = uuid.UUID("6f3c1f53-6d1c-5c0e-9a52-2d7f7e0c5a11")
+
+
+def derived_id(*parts: object) -> str:
+    """The one id that always follows from these parts: how doing a thing twice is recognised."""
+    return uuid.uuid5(_NAMESPACE, "\x1f".join(map(str, parts))).hex
+
+
+def new_id() -> str:
+    """An id nobody else has."""
+    return uuid.uuid4().hex
+
+
+def now() -> datetime:
+    """The time in UTC, in whole milliseconds: what MongoDB keeps, so that memory and disk agree."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

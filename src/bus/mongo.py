@@ -1,0 +1,34 @@
+"""How this project talks to MongoDB: majority or nothing, UTC, and mongomock where a test says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import MongoClient, ReadPreference, WriteConcern
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
+
+MAJORITY = WriteConcern("majority", j=True)
+
+Document = dict[str, Any]
+
+
+def connect(url: str) -> MongoClient[Document]:
+    """A client that gives up on a silent server in seconds and says so, rather than waiting for ever."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        appname="storefold",
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=3_000,
+        socketTimeoutMS=20_000,
+    )
+
+
+def durable(collection: Collection[Document]) -> Collection[Document]:
+    """The collection, written to a majority's journal and read as a majority has it."""
+    if not isinstance(collection, Collection):  # mongomock, which knows no concerns
+        return collection
+    return collection.with_options(
+        write_concern=MAJORITY, read_concern=ReadConcern("majority"), read_preference=ReadPreference.PRIMARY
+    )

@@ -1,0 +1,187 @@
+"""Everything a running shop stands on, put together: contexts with their logs, readers, views and timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from redis.asyncio import Redis
+
+from bus.cache import Cache
+from bus.commits import Commit
+from bus.dispatch import Bus, context_of
+from bus.doorbell import Doorbell
+from bus.envelope import Envelope
+from bus.feed import Feed
+from bus.lanes import Lanes
+from bus.leases import Leases
+from bus.log import Log
+from bus.messages import Command, Event, new_id
+from bus.parking import Parking
+from bus.policies import CallOff, Later, Policy, Reaction
+from bus.readers import Reader
+from bus.streams import Streams
+from bus.timers import Timers
+from bus.transport import Transport
+from bus.views import Documents, Stored, View, ViewWork
+
+D = TypeVar("D")
+
+
+class Context:
+    """One bounded context's own ground: its database, and what the platform keeps there for it."""
+
+    def __init__(
+        self,
+        name: str,
+        database: Database[dict[str, Any]],
+        cache: Cache,
+        events: Iterable[type[Event]],
+        timers: Callable[[Leases], Timers],
+        owner: str,
+    ) -> None:
+        self.name = name
+        self.database = database
+        self.cache = cache
+        self.log = Log(name, database, events)
+        self.streams = Streams(self.log)
+        self.leases = Leases(database, owner)
+        self.timers = timers(self.leases)
+        self.feed = Feed(name, self.log.read, self.log.head)
+        self.views: list[tuple[Documents[Any], Callable[[Sequence[Stored[Any]]], Any] | None]] = []
+        self.readers: list[Reader] = []
+
+    def view(
+        self, view: View[D], written: Callable[[Sequence[Stored[D]]], Any] | None = None
+    ) -> Documents[D]:
+        """Keep a view of this context's log; `written` (async) hears which documents have changed."""
+        documents = Documents(view, self.database)
+        self.views.append((documents, written))
+        return documents
+
+    async def seen(self, documents: Documents[Any], position: int, patience: float = 2.0) -> bool:
+        """Wait until a view shows the log up to a position; whether it does, after `patience` seconds."""
+        name = f"{self.name}.{documents.key}"
+        stored = self.database["readers"]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while not any(reader.name == name and reader.done_to() >= position for reader in self.readers):
+                    found = await asyncio.to_thread(lambda: stored.find_one({"_id": name}))
+                    if found is not None and found["position"] >= position:
+                        break
+                    await asyncio.sleep(0.02)
+                return True
+        return False
+
+
+class Platform:
+    """The running ground of a shop. Register contexts, then `start`."""
+
+    def __init__(self, mongo: MongoClient[dict[str, Any]], redis: Redis | None, prefix: str, transport: Transport) -> None:
+        self._mongo = mongo
+        self._prefix = prefix
+        self._process = new_id()
+        self.transport = transport
+        self.bus = Bus(transport)
+        self.cache = Cache(redis, prefix)
+        self.contexts: dict[str, Context] = {}
+        self._doorbell = Doorbell(redis, prefix, self._process, self._rung)
+
+    def context(
+        self, name: str, events: Iterable[type[Event]], timed: Iterable[type[Command[Any]]] = ()
+    ) -> Context:
+        """Make a context's ground. `events` are all that its log holds, `timed` the commands its timers send."""
+        database = self._mongo[f"{self._prefix}_{name}"]
+        commands: Mapping[str, type[Command[Any]]] = {command.type_name: command for command in timed}
+        context = Context(
+            name,
+            database,
+            self.cache,
+            events,
+            lambda leases: Timers(name, database, leases, self.transport, commands),
+            self._process,
+        )
+        self.contexts[name] = context
+        return context
+
+    async def start(self, *, work: bool) -> None:
+        """Open the logs; with `work`, run readers and timers too."""
+        for context in self.contexts.values():
+            await asyncio.to_thread(self._prepare, context)
+            context.log.open(lambda commits, name=context.name: self._committed(name, commits))
+            await context.feed.start()
+            context.feed.listen(context.streams.saw)
+            self.transport.consume(context.name, context.log.codec, context.feed.push)
+        self._doorbell.start()
+        if work:
+            self._start_readers()
+
+    async def stop(self) -> None:
+        """Stop in the order in which nothing is lost: readers, then what they write to."""
+        contexts = self.contexts.values()
+        await asyncio.gather(*(reader.stop() for context in contexts for reader in context.readers))
+        await asyncio.gather(*(context.timers.stop() for context in contexts))
+        await self._doorbell.stop()
+        await asyncio.gather(*(context.feed.stop() for context in contexts))
+        await asyncio.gather(*(context.log.close() for context in contexts))
+
+    @property
+    def readers(self) -> list[Reader]:
+        """All readers of this process."""
+        return [reader for context in self.contexts.values() for reader in context.readers]
+
+    def _prepare(self, context: Context) -> None:
+        context.timers.make_indexes()
+        for documents, _ in context.views:
+            documents.make_indexes()
+
+    def _committed(self, name: str, commits: Sequence[Commit]) -> None:
+        self.transport.publish(name, commits)
+        self._doorbell.ring(name)
+
+    def _rung(self, name: str) -> None:
+        if name in self.contexts:
+            self.contexts[name].feed.ring()
+
+    def _start_readers(self) -> None:
+        for context in self.contexts.values():
+            for documents, written in context.views:
+                name = f"{context.name}.{documents.key}"
+                work = lambda d=documents, w=written: ViewWork(d, w)  # noqa: E731
+                context.readers.append(Reader(name, context.feed, context.leases, work))
+            context.timers.start()
+        for reaction in self.bus.reactions:
+            self._add_readers(reaction)
+        for reader in self.readers:
+            reader.start()
+
+    def _add_readers(self, reaction: Reaction) -> None:
+        """One reader for each log that the reaction listens to; it lives in the reaction's own context."""
+        home = self.contexts[reaction.reader.partition(".")[0]]
+        handlers = dict(reaction.handlers)
+        for event, policy in reaction.policies.items():
+            handlers[event] = self._obey(policy, reaction.reader, home.timers)
+        for log in dict.fromkeys(context_of(event) for event in handlers):
+            name = f"{reaction.reader}<{log}"
+            wanted = {event: handler for event, handler in handlers.items() if context_of(event) == log}
+            work = lambda n=name, w=wanted: Lanes(n, w, Parking(home.database, n))  # noqa: E731
+            home.readers.append(Reader(name, self.contexts[log].feed, home.leases, work))
+
+    def _obey(self, policy: Policy, reader: str, timers: Timers) -> Callable[[Any, Envelope[Any]], Any]:
+        async def handle(event: Event, envelope: Envelope[Any]) -> None:
+            orders = [
+                timers.set(what, envelope)
+                if isinstance(what, Later | CallOff)
+                else self.transport.request(envelope.leads_to(what, reader, index))
+                for index, what in enumerate(policy(event))
+            ]
+            if len(orders) == 1:
+                await orders[0]
+            else:
+                await asyncio.gather(*orders)
+
+        return handle

@@ -1,0 +1,192 @@
+"""How a context shows itself over HTTP: a table of endpoints that parse, send and answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.envelope import Envelope, sealed
+from bus.messages import Document, Done, Message, Page, Principal, derived_id
+from bus.problems import Problem, unreadable
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request's body, at most."""
+
+Scope = Literal["shop", "carrier", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request from outside: who asks, and the message in its envelope (`None` when it has none)."""
+
+    http: HttpRequest
+    principal: Principal
+    envelope: Envelope[Any]
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters in the path."""
+        return self.http.path_params
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row of the REST surface. It is served, documented and tested from this table.
+
+    `message` is the command or query, made of the body or the query string, and of the path's
+    parameters. `answer` is the model of a successful answer (`None`: not JSON), `creates` says that
+    an Idempotency-Key is required.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    scope: Scope
+    call: Callable[[Ask], Awaitable[Response]]
+    summary: str
+    message: type[Message]
+    answer: Any = None
+    status: int = 200
+    creates: bool = False
+    listed: bool = False
+    """Whether the answer is a list of `answer`."""
+    example: Mapping[str, Any] | None = None
+    """A body that works on the sample catalog."""
+
+
+def etag(version: int) -> str:
+    """A strong entity tag for a version."""
+    return f'"{version}"'
+
+
+def document(ask: Ask, found: Document) -> Response:
+    """A read model's bytes; 304 when the asker has this version."""
+    tag = etag(found.version)
+    known = ask.http.headers.get("if-none-match")
+    if known is not None and tag in (part.strip().removeprefix("W/") for part in known.split(",")):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(found.body, headers={"ETag": tag}, media_type="application/json")
+
+
+def page(found: Page) -> Response:
+    """A list, as `{"data": [...], "has_more": ...}`."""
+    body = b'{"data":[%s],"has_more":%s}' % (b",".join(found.data), b"true" if found.has_more else b"false")
+    return Response(body, media_type="application/json")
+
+
+def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A model as JSON."""
+    return Response(model.model_dump_json(exclude_none=True), status, headers, media_type="application/json")
+
+
+def done(found: Done[Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """What came of a command, with the version it made and the position it was decided at."""
+    told = dict(headers or {})
+    version = getattr(found.answer, "version", None)
+    if version is not None:
+        told["ETag"] = etag(version)
+    if found.position:
+        told["Storefold-Position"] = str(found.position)
+    if found.repeated:
+        told["Idempotent-Replayed"] = "true"
+    return answer(found.answer, status, told)
+
+
+async def read(endpoint: Endpoint, http: HttpRequest, principal: Principal, traceparent: str | None) -> Ask:
+    """Parse a request into its message and envelope; raises `Problem`."""
+    if endpoint.method == "GET":
+        return Ask(http, principal, sealed(from_query(endpoint, http), principal=principal, traceparent=traceparent))
+    message = from_body(endpoint, http, await body_of(http))
+    key = idempotency_key(http, required=endpoint.creates)
+    envelope: Envelope[Any] = sealed(
+        message,
+        id=derived_id("idempotency", principal, http.method, http.url.path, key) if key else None,
+        principal=principal,
+        traceparent=traceparent,
+        fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest() if key else None,
+        if_version=if_match(http),
+    )
+    return Ask(http, principal, envelope)
+
+
+def from_query(endpoint: Endpoint, http: HttpRequest) -> Message:
+    """The message in a path and its query string; each parameter may come once."""
+    values: dict[str, str] = {}
+    for name, value in http.query_params.multi_items():
+        if name in values or name in http.path_params:
+            raise Problem(422, "invalid", f"{name} is given twice", errors=[twice(name)])
+        values[name] = value
+    try:
+        return endpoint.message.model_validate_strings({**values, **http.path_params})
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
+    """The message in a path and a JSON body. The path's parameters are no fields of the body."""
+    try:
+        if not http.path_params:
+            return endpoint.message.model_validate_json(body)
+        fields = json.loads(body or b"{}")
+        if isinstance(fields, dict):
+            for name in http.path_params:
+                if name in fields:
+                    raise Problem(422, "invalid", f"{name} is in the path already", errors=[twice(name)])
+            fields |= http.path_params
+        return endpoint.message.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise unreadable(error) from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "malformed", f"the body is not JSON: {error}") from None
+
+
+def twice(name: str) -> dict[str, str]:
+    """The error of a field that came more than once."""
+    return {"field": name, "code": "given_twice", "message": "give it once"}
+
+
+async def body_of(http: HttpRequest) -> bytes:
+    """The body, as far as it may be that large and is JSON; raises `Problem` 413 and 415."""
+    kind = http.headers.get("content-type", "")
+    parts = []
+    size = 0
+    async for part in http.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise Problem(413, "too_large", f"a body may have {MAX_BODY} bytes", headers={"Connection": "close"})
+        parts.append(part)
+    if size and kind.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "not_json", f"send application/json, not {kind or 'a body of no type'}")
+    return b"".join(parts)
+
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
+    """The Idempotency-Key; raises `Problem` 400 when it is required and missing, or unfit."""
+    key = http.headers.get("idempotency-key")
+    if key is None:
+        if required:
+            raise Problem(400, "idempotency_key_missing", "send an Idempotency-Key, so that a retry is recognised")
+        return None
+    if not _KEY.fullmatch(key):
+        raise Problem(400, "idempotency_key_unfit", "an Idempotency-Key has 1 to 255 printable ASCII characters")
+    return key
+
+
+def if_match(http: HttpRequest) -> int | None:
+    """The version in If-Match, if one is named; raises `Problem` 412 for a tag no order ever had."""
+    tag = http.headers.get("if-match")
+    if tag is None or tag == "*":
+        return None
+    if not re.fullmatch(r'"\d{1,15}"', tag):
+        raise Problem(412, "stale_version", f"{tag} is no version of an order: send its ETag as it came")
+    return int(tag.strip('"'))

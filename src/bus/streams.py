@@ -1,0 +1,321 @@
+"""How a decision is made: the state of its streams, a pure function, one commit.
+
+Decisions on the same stream queue behind one another on speculative state, the state as it will be
+once the queue is written, and go out in the same group. When a commit fails, those made upon it fail
+with it and are decided again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from bus.commits import Commit, Recorded, Write
+from bus.envelope import Envelope
+from bus.log import Log
+from bus.messages import Busy, Event, Invalid, Refused, Stale
+from bus.writer import Conflict, Pending, Repeated
+
+S = TypeVar("S")
+
+WARM = 50_000
+"""Streams whose state is kept in memory, per context."""
+
+ATTEMPTS = 10
+"""How often a decision is made again when others were faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S]):
+    """A kind of stream: what its names begin with, and how an event changes its state (`None`: no stream yet)."""
+
+    prefix: str
+    evolve: Callable[[S | None, Any], S]
+
+    def __call__(self, id: str) -> Stream[S]:
+        return Stream(f"{self.prefix}-{id}", self)
+
+
+class Stream(NamedTuple, Generic[S]):
+    """One stream: the history of one order, one product, one payment."""
+
+    name: str
+    kind: Kind[S]
+
+
+@dataclass(slots=True)
+class Warm:
+    """A stream's state in memory, as it will be when all that is queued is written."""
+
+    state: Any
+    version: int
+    basis: Pending | None = None  # the last queued decision that wrote it
+
+
+class States:
+    """The states a decision over several streams is made on."""
+
+    def __init__(self, warm: dict[str, Warm]) -> None:
+        self._warm = warm
+
+    def __getitem__(self, stream: Stream[S]) -> S | None:
+        return cast("S | None", self._warm[stream.name].state)
+
+    def version(self, stream: Stream[Any]) -> int:
+        """How many decisions have been written to a stream; 0 before the first."""
+        return self._warm[stream.name].version
+
+
+class Decided(NamedTuple, Generic[S]):
+    """What came of a decision on one stream."""
+
+    state: S | None
+    version: int
+    commit: Commit | None
+    """The commit; `None` when there was nothing to do."""
+    repeated: bool = False
+    """Whether this command had been decided before; `commit` is that decision."""
+
+
+Happening = tuple[Stream[Any], Event]
+
+
+class Streams:
+    """The streams of one context's log."""
+
+    def __init__(self, log: Log, *, warm: int = WARM) -> None:
+        self.log = log
+        self._warm: OrderedDict[str, Warm] = OrderedDict()
+        self._limit = warm
+        self._loading: dict[str, asyncio.Task[Warm]] = {}
+        self._watched: dict[str, list[asyncio.Future[None]]] = {}
+
+    async def decide(
+        self,
+        stream: Stream[S],
+        decision: Callable[[S | None], Sequence[Event]],
+        envelope: Envelope[Any],
+        *,
+        new: bool = False,
+    ) -> Decided[S]:
+        """Decide on one stream. `decision` is a pure function of its state; no events: nothing to do.
+
+        `new` says that the stream can hardly exist yet, which saves looking: were it there, the log's
+        unique index says so and the decision is made again upon it. Raises what the decision raises,
+        `Stale` when `if_version` is not the stream's version, and `Busy`.
+        """
+
+        def happenings(states: States) -> list[Happening]:
+            check_version(envelope, states.version(stream))
+            return [(stream, event) for event in decision(states[stream])]
+
+        if new and stream.name not in self._warm and stream.name not in self._loading:
+            self._keep(stream.name, Warm(None, 0))
+        commit, repeated, states = await self._decide((stream,), happenings, envelope)
+        return Decided(states[stream], states.version(stream), commit, repeated)
+
+    async def decide_all(
+        self,
+        streams: Iterable[Stream[Any]],
+        decision: Callable[[States], Sequence[Happening]],
+        envelope: Envelope[Any],
+    ) -> Commit | None:
+        """Decide on several streams at once: all of it is committed, or none. `None`: nothing to do."""
+        commit, _, _ = await self._decide(tuple(streams), decision, envelope)
+        return commit
+
+    async def load(self, stream: Stream[S]) -> tuple[S | None, int]:
+        """A stream's state and version as they are committed, or about to be."""
+        warm = await self._warmed(stream)
+        return cast("S | None", warm.state), warm.version
+
+    async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
+        """The states of many streams."""
+        return [(await self._warmed(stream)).state for stream in streams]
+
+    async def as_of(self, stream: Stream[S], position: int) -> tuple[S | None, int]:
+        """A stream's state and version as they were at a position of the log."""
+        state, version = None, 0
+        for commit in await self.log.history(stream.name):
+            if commit.position > position:
+                break
+            for event, name, at in commit.events:
+                if name == stream.name:
+                    state, version = stream.kind.evolve(state, event), at
+        return state, version
+
+    async def earlier(self, envelope: Envelope[Any]) -> Commit | None:
+        """What this command, if it came with an idempotency key, has already led to.
+
+        Raises `Invalid` when the key was used with another body.
+        """
+        if envelope.fingerprint is None:
+            return None
+        commit = await self.log.find(envelope.id)
+        return None if commit is None else same_body(commit, envelope)
+
+    async def changed(self, stream: Stream[Any], version: int) -> None:
+        """Wait until a stream has been written beyond a version, here or by another process."""
+        while (await self._warmed(stream)).version <= version:
+            news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._watched.setdefault(stream.name, []).append(news)
+            await news
+
+    def saw(self, commits: Sequence[Commit]) -> None:
+        """Commits stand in the log, perhaps by another process: forget what they have made old."""
+        for commit in commits:
+            for name, version in commit.writes:
+                warm = self._warm.get(name)
+                if warm is not None and warm.version < version:
+                    del self._warm[name]
+                for watcher in self._watched.pop(name, ()):
+                    if not watcher.done():
+                        watcher.set_result(None)
+
+    async def _decide(
+        self,
+        streams: tuple[Stream[Any], ...],
+        decision: Callable[[States], Sequence[Happening]],
+        envelope: Envelope[Any],
+    ) -> tuple[Commit | None, bool, States]:
+        for _ in range(ATTEMPTS):
+            warm = await self._all_warm(streams)
+            # From here to the queue nothing is awaited: no other decision can come between.
+            basis = tuple({id(w.basis): w.basis for w in warm.values() if w.basis is not None}.values())
+            states = States({name: Warm(w.state, w.version) for name, w in warm.items()})
+            try:
+                happenings = decision(states)
+            except Refused:
+                if await self._stood(basis):
+                    earlier = await self.earlier(envelope)
+                    if earlier is None:
+                        raise
+                    return earlier, True, await self._states(streams)
+                continue
+            if not happenings:
+                if await self._stood(basis):
+                    earlier = await self.earlier(envelope)
+                    return earlier, earlier is not None, states
+                continue
+            pending = self._queue(streams, warm, basis, happenings, envelope)
+            after = States({name: Warm(w.state, w.version) for name, w in warm.items()})
+            try:
+                # Whoever stops waiting does not stop the append.
+                commit = await asyncio.shield(pending.outcome)
+            except Conflict:
+                continue
+            except Repeated as repeated:
+                (found,) = await self.log.read(repeated.position - 1, limit=1)
+                return same_body(found, envelope), True, await self._states(streams)
+            return commit, False, after
+        raise Busy(f"{envelope.message.type_name}: others kept writing the same streams; try again in a moment")
+
+    def _queue(
+        self,
+        streams: tuple[Stream[Any], ...],
+        warm: dict[str, Warm],
+        basis: tuple[Pending, ...],
+        happenings: Sequence[Happening],
+        envelope: Envelope[Any],
+    ) -> Pending:
+        written = {stream.name for stream, _ in happenings}
+        writes = tuple(Write(s.name, warm[s.name].version + 1) for s in streams if s.name in written)
+        events = tuple(Recorded(event, s.name, warm[s.name].version + 1) for s, event in happenings)
+        evolved = {write.stream: warm[write.stream].state for write in writes}
+        for stream, event in happenings:
+            evolved[stream.name] = stream.kind.evolve(evolved[stream.name], event)
+        pending = self.log.append(envelope, writes, events, basis)
+        for name, version in writes:
+            entry = warm[name]
+            entry.state, entry.version, entry.basis = evolved[name], version, pending
+        pending.outcome.add_done_callback(lambda outcome: self._settled(pending))
+        return pending
+
+    def _settled(self, pending: Pending) -> None:
+        if pending.failed:
+            self._forget(pending)
+            return
+        for name, _ in pending.writes:
+            warm = self._warm.get(name)
+            if warm is not None and warm.basis is pending:
+                warm.basis = None
+
+    def _forget(self, pending: Pending) -> None:
+        """Drop the speculation that a failed decision has made wrong; the log has the truth."""
+        for name, version in pending.writes:
+            warm = self._warm.get(name)
+            if warm is not None and warm.version >= version and warm.basis is not None:
+                del self._warm[name]
+
+    async def _stood(self, basis: tuple[Pending, ...]) -> bool:
+        """Whether what a refusal or a "nothing to do" was based on has been committed."""
+        for pending in basis:
+            try:
+                await asyncio.shield(pending.outcome)
+            except (Conflict, Repeated):
+                return False
+        return True
+
+    async def _states(self, streams: tuple[Stream[Any], ...]) -> States:
+        return States(await self._all_warm(streams))
+
+    async def _all_warm(self, streams: tuple[Stream[Any], ...]) -> dict[str, Warm]:
+        while True:
+            missing = [stream for stream in streams if stream.name not in self._warm]
+            if not missing:
+                for stream in streams:
+                    self._warm.move_to_end(stream.name)
+                return {stream.name: self._warm[stream.name] for stream in streams}
+            await asyncio.gather(*map(self._warmed, missing))
+
+    async def _warmed(self, stream: Stream[Any]) -> Warm:
+        warm = self._warm.get(stream.name)
+        if warm is not None:
+            self._warm.move_to_end(stream.name)
+            return warm
+        loading = self._loading.get(stream.name)
+        if loading is None:
+            loading = self._loading[stream.name] = asyncio.create_task(self._load(stream))
+            loading.add_done_callback(lambda _: self._loading.pop(stream.name, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, stream: Stream[Any]) -> Warm:
+        state, version = None, 0
+        for event, version in await self.log.stream(stream.name):  # noqa: B007
+            state = stream.kind.evolve(state, event)
+        warm = Warm(state, version)
+        self._keep(stream.name, warm)
+        return warm
+
+    def _keep(self, name: str, warm: Warm) -> None:
+        self._warm[name] = warm
+        # What is queued must stay: state read from the log would not know of it yet.
+        for _ in range(len(self._warm) - self._limit):
+            oldest, entry = next(iter(self._warm.items()))
+            if entry.basis is not None:
+                self._warm.move_to_end(oldest)
+            else:
+                del self._warm[oldest]
+
+
+def check_version(envelope: Envelope[Any], version: int) -> None:
+    """Refuse with `Stale` when the asker has seen another version than this one (`If-Match`)."""
+    if envelope.if_version is not None and envelope.if_version != version:
+        raise Stale(
+            "stale_version",
+            f"the decision was made on version {envelope.if_version}, but the latest is {version}: read it again",
+            version=version,
+        )
+
+
+def same_body(commit: Commit, envelope: Envelope[Any]) -> Commit:
+    """The earlier commit under this command id; refuses a key that came back with another body."""
+    if commit.meta.fingerprint != envelope.fingerprint:
+        raise Invalid(
+            "idempotency_key_reused",
+            "this Idempotency-Key was used for another request: take a fresh key for a new request",
+        )
+    return commit

@@ -1,0 +1,149 @@
+"""Commands for later: a timer is a document, fired when due by whichever process holds the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pymongo import ASCENDING, DeleteOne, UpdateOne
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from bus.batch import Batch
+from bus.envelope import Envelope, sealed
+from bus.leases import TERM, LeaseLost, Leases
+from bus.messages import Busy, Command, Refused, derived_id, now
+from bus.mongo import durable
+from bus.policies import CallOff, Later
+from bus.transport import Transport
+
+LOOK = 1.0
+"""Seconds between looks for timers that another process has set."""
+
+SERVING = 100
+"""Timers fired at once."""
+
+log = structlog.get_logger(__name__)
+
+
+class Timers:
+    """The timers of one context, in its `timers` collection."""
+
+    def __init__(
+        self,
+        context: str,
+        database: Database[dict[str, Any]],
+        leases: Leases,
+        transport: Transport,
+        commands: Mapping[str, type[Command[Any]]],
+    ) -> None:
+        self._name = f"{context}.timers"
+        self._collection = durable(database["timers"])
+        self._leases = leases
+        self._transport = transport
+        self._commands = commands
+        self._write: Batch[tuple[Later | CallOff, Envelope[Any]], None] = Batch(self._write_many)
+        self._task: asyncio.Task[None] | None = None
+
+    def make_indexes(self) -> None:
+        """Create what `fire` needs. Blocks."""
+        self._collection.create_index([("due", ASCENDING)])
+
+    async def set(self, what: Later | CallOff, cause: Envelope[Any]) -> None:
+        """Set a timer or call it off; setting it again moves it."""
+        await self._write((what, cause))
+
+    async def waiting(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The timers that are set, the next first."""
+        return await asyncio.to_thread(lambda: list(self._collection.find().sort("due", ASCENDING).limit(limit)))
+
+    def start(self) -> None:
+        """Fire in the background until stopped."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def stop(self) -> None:
+        """Stop firing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def fire_due(self, at: datetime) -> int:
+        """Send the commands of the timers that are due; how many there were.
+
+        A command's id follows from its timer, so that firing twice decides once.
+        """
+        due: list[dict[str, Any]] = await asyncio.to_thread(
+            lambda: list(self._collection.find({"due": {"$lte": at}}).sort("due", ASCENDING).limit(SERVING))
+        )
+        await asyncio.gather(*map(self._fire, due))
+        return len(due)
+
+    async def _fire(self, timer: dict[str, Any]) -> None:
+        command = self._commands[timer["type"]].model_validate(timer["data"], strict=False)
+        envelope = sealed(
+            command,
+            id=derived_id(self._name, timer["_id"], timer["due"].isoformat()),
+            correlation=timer["correlation"],
+            causation=timer["causation"],
+        )
+        try:
+            await self._transport.request(envelope)
+        except Refused as refusal:  # the time has come, but the rules say no: that is an answer
+            log.info("timer.refused", timer=timer["_id"], code=refusal.code)
+        except Busy:
+            return  # it stays due
+        await asyncio.to_thread(
+            lambda: self._collection.delete_one({"_id": timer["_id"], "due": timer["due"]})
+        )
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                lease = await self._leases.claim(self._name)
+                if lease is not None:
+                    await self._serve(lease)
+                else:
+                    await asyncio.sleep(TERM / 5)
+            except LeaseLost:
+                log.warning("timers.lease_lost", timers=self._name)
+            except PyMongoError as error:
+                log.warning("timers.cannot_work", timers=self._name, error=str(error))
+                await asyncio.sleep(1)
+            except Exception:
+                log.exception("timers.failed", timers=self._name)
+                await asyncio.sleep(1)
+
+    async def _serve(self, lease: Any) -> None:
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        try:
+            while True:
+                fired = await self.fire_due(now())
+                if loop.time() - renewed > TERM / 4:
+                    await self._leases.keep(lease, 0)
+                    renewed = loop.time()
+                if fired < SERVING:
+                    await asyncio.sleep(LOOK)
+        finally:
+            await self._leases.give_back(lease, 0)
+
+    async def _write_many(self, items: list[tuple[Later | CallOff, Envelope[Any]]]) -> Sequence[None]:
+        writes = [self._write_of(what, cause) for what, cause in items]
+        await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=True))
+        return [None] * len(items)
+
+    @staticmethod
+    def _write_of(what: Later | CallOff, cause: Envelope[Any]) -> UpdateOne | DeleteOne:
+        if isinstance(what, CallOff):
+            return DeleteOne({"_id": what.key})
+        document = {
+            "due": what.due,
+            "type": what.command.type_name,
+            "data": what.command.model_dump(exclude_none=True),
+            "correlation": cause.correlation,
+            "causation": cause.id,
+        }
+        return UpdateOne({"_id": what.key}, {"$set": document}, upsert=True)

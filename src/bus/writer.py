@@ -1,0 +1,221 @@
+"""Group commit: one thread per log turns everything queued into one ordered insert.
+
+A position is claimed by inserting at head + 1. The next one is claimed only when that one is
+majority-committed, or stands before it in the same ordered insert: so what a majority sees is always
+a dense prefix, with no counter, no clock and no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pymongo import DESCENDING
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from bus.commits import Commit, Meta, Recorded, Write
+from bus.messages import Busy
+
+GROUP = 500
+"""Decisions in one insert, at most."""
+
+PATIENCE = 15.0
+"""Seconds for which the writer tries to find out what became of a group before it answers `Busy`."""
+
+DUPLICATE = 11000
+"""MongoDB's code for a unique index that refuses."""
+
+log = structlog.get_logger(__name__)
+
+
+class Conflict(Exception):
+    """Somebody else wrote the stream first, or what this decision was made upon has failed."""
+
+
+class Repeated(Exception):
+    """The command has been decided before: this is where."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"decided at position {position}")
+        self.position = position
+
+
+Outcome = Commit | Conflict | Repeated | Busy
+
+
+@dataclass(eq=False, slots=True)
+class Pending:
+    """A decision on its way into the log."""
+
+    command: str
+    writes: tuple[Write, ...]
+    events: tuple[Recorded, ...]
+    at: datetime
+    meta: Meta
+    document: dict[str, Any]
+    after: tuple[Pending, ...]
+    outcome: asyncio.Future[Commit]
+    verdict: Outcome | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the writer has found that this decision, as it was made, is not in the log."""
+        return isinstance(self.verdict, Exception)
+
+    def settle(self) -> None:
+        """Let those who wait for the outcome know; on the event loop."""
+        self.after = ()  # or a busy stream would keep its whole past in memory
+        if isinstance(self.verdict, Commit):
+            self.outcome.set_result(self.verdict)
+        elif self.verdict is not None:
+            self.outcome.set_exception(self.verdict)
+            self.outcome.exception()  # looked at here: nobody need wait for it
+
+
+class Writer:
+    """The one thread that appends to a log."""
+
+    def __init__(
+        self,
+        context: str,
+        collection: Collection[dict[str, Any]],
+        capacity: int,
+        settle: Callable[[list[Pending]], None],
+    ) -> None:
+        self._context = context
+        self._collection = collection
+        self._capacity = capacity
+        self._settle = settle
+        self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self._head: int | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name=f"{context}-writer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end the thread. Blocks."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def submit(self, pending: Pending) -> None:
+        """Queue a decision; raises `Busy` when `capacity` wait already."""
+        if self._queue.qsize() >= self._capacity:
+            raise Busy(f"{self._capacity} decisions wait for the {self._context} log; try again in a moment")
+        self._queue.put(pending)
+
+    def _run(self) -> None:
+        for group in self._groups():
+            self._write(group)
+            self._loop.call_soon_threadsafe(self._settle, group)
+
+    def _groups(self) -> Iterator[list[Pending]]:
+        """Everything that is queued, again and again, until told to stop."""
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            while len(group) < GROUP:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    yield group
+                    return
+                group.append(following)
+            yield group
+
+    def _write(self, group: list[Pending]) -> None:
+        """Bring every decision of the group to a verdict. Never raises."""
+        give_up = time.monotonic() + PATIENCE
+        pause = 0.001
+        while todo := self._undecided(group):
+            try:
+                if self._insert(todo):
+                    pause = 0.001
+                    continue
+            except Exception as error:  # whatever it was: find out what became of the group
+                log.warning("log.uncertain", context=self._context, decisions=len(todo), error=str(error))
+                self._head = None
+                pause = max(pause, 0.05)
+                if time.monotonic() > give_up:
+                    for pending in todo:
+                        pending.verdict = Busy(f"the {self._context} log cannot be written now: {error}", 5)
+                    return
+                with suppress(PyMongoError):  # still away: the next insert will tell
+                    self._look_up(todo)
+            time.sleep(pause)  # another process is ahead, or the server is away: give it a moment
+            pause = min(pause * 2, 0.5)
+
+    def _undecided(self, group: list[Pending]) -> list[Pending]:
+        """What is still to be written, without the decisions that were made upon one that failed."""
+        todo = []
+        for pending in group:
+            if pending.verdict is None and any(basis.failed for basis in pending.after):
+                pending.verdict = Conflict("made upon a decision that failed")
+            if pending.verdict is None:
+                todo.append(pending)
+        return todo
+
+    def _insert(self, todo: list[Pending]) -> bool:
+        """One ordered insert at head + 1; whether it got us on. Raises when nobody knows."""
+        if self._head is None:
+            self._head = head_of(self._collection)
+        first = self._head + 1
+        documents = [{"_id": position, **pending.document} for position, pending in enumerate(todo, first)]
+        failure: dict[str, Any] | None = None
+        done = len(todo)
+        try:
+            self._collection.insert_many(documents, ordered=True)
+        except BulkWriteError as error:
+            details: Any = error.details
+            failure = next(iter(details.get("writeErrors", ())), None)
+            if failure is None or failure.get("code") != DUPLICATE or details.get("writeConcernErrors"):
+                raise
+            done = int(failure["index"])
+        for position, pending in enumerate(todo[:done], first):
+            pending.verdict = Commit(
+                position, pending.command, pending.writes, pending.events, pending.at, pending.meta
+            )
+        self._head += done
+        if failure is None:
+            return True
+        return self._refused(todo[done], self._head + 1, failure.get("keyPattern")) or done > 0
+
+    def _refused(self, pending: Pending, position: int, key: dict[str, Any] | None) -> bool:
+        """A unique index refused this decision: give the verdict, or make ready to try again."""
+        if key is None or "_id" not in key:
+            self._look_up([pending])
+            if pending.verdict is not None:
+                return True
+            if key is None:  # mongomock does not say which index it was: look
+                taken = self._collection.find_one({"_id": position}, {"_id": 1})
+                key = {"_id": 1} if taken else {"writes.stream": 1}
+            if "command" in key:
+                return False  # decided elsewhere, but no majority has it yet: it will appear, or go away
+            if "_id" not in key:
+                pending.verdict = Conflict("another process wrote the stream first")
+                return True
+        self._head = head_of(self._collection)
+        return self._head >= position  # if not, no majority has yet what took the position
+
+    def _look_up(self, todo: list[Pending]) -> None:
+        """Give the verdict on every command that stands in the log already, by whoever's hand."""
+        found = self._collection.find({"command": {"$in": [pending.command for pending in todo]}}, {"command": 1})
+        positions = {document["command"]: int(document["_id"]) for document in found}
+        for pending in todo:
+            if pending.command in positions:
+                pending.verdict = Repeated(positions[pending.command])
+
+
+def head_of(collection: Collection[dict[str, Any]]) -> int:
+    """The last position a majority has; 0 in an empty log."""
+    last = collection.find_one({}, {"_id": 1}, sort=[("_id", DESCENDING)])
+    return int(last["_id"]) if last else 0

@@ -1,0 +1,85 @@
+"""What catalog says to others: what things cost, how many there are, and what is kept for whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from bus.messages import Command, Event, Id, Model, Money, Query
+
+MAX_QUANTITY = 10_000
+"""Pieces of one SKU in an order, at most."""
+
+
+class Line(Model):
+    """So many pieces of a SKU, at the price the buyer was told."""
+
+    sku: Id
+    quantity: int = Field(ge=1, le=MAX_QUANTITY)
+    unit_price: Money
+
+
+class Offer(Model):
+    """What a SKU is sold for now, and how many pieces are free."""
+
+    sku: Id
+    product_id: Id
+    product_name: str
+    price: Money
+    available: int
+
+
+class GetOffers(Query[tuple[Offer, ...]], name="catalog.GetOffers"):
+    """What do these SKUs cost? Those that are not for sale are missing in the answer."""
+
+    skus: tuple[str, ...] = Field(min_length=1, max_length=1000)
+
+
+class ReserveStock(Command[None], name="catalog.ReserveStock"):
+    """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied` says which."""
+
+    reservation_id: Id
+    lines: tuple[Line, ...] = Field(min_length=1, max_length=1000)
+    expires_at: datetime
+
+
+class AllocateStock(Command[None], name="catalog.AllocateStock"):
+    """The reservation is paid for: it no longer lapses."""
+
+    reservation_id: Id
+
+
+class ReleaseStock(Command[None], name="catalog.ReleaseStock"):
+    """Nobody wants it any more: the pieces are free again."""
+
+    reservation_id: Id
+
+
+class ShipStock(Command[None], name="catalog.ShipStock"):
+    """The pieces have left the house."""
+
+    reservation_id: Id
+
+
+class StockReserved(Event, name="catalog.StockReserved"):
+    """All lines are kept until `expires_at`."""
+
+    reservation_id: str
+    lines: tuple[Line, ...]
+    expires_at: datetime
+
+
+class StockDenied(Event, name="catalog.StockDenied"):
+    """Nothing is kept: these SKUs are short, or no longer cost what the buyer was told."""
+
+    reservation_id: str
+    reason: Literal["out_of_stock", "price_changed"]
+    skus: tuple[str, ...]
+
+
+class ReservationLapsed(Event, name="catalog.ReservationLapsed"):
+    """Nobody paid in time: the pieces are free again."""
+
+    reservation_id: str

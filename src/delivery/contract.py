@@ -1,0 +1,106 @@
+"""What delivery says to others: what it costs to bring goods somewhere, and where they are on the way.
+
+A delivery belongs to a `reference`; what that is (an order), delivery does not know.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from bus.messages import Address, Command, Document, Event, Id, Model, Money, Query
+
+
+class Slot(Model):
+    """A window of time in which goods can be brought."""
+
+    slot_id: Id
+    from_: datetime = Field(alias="from")
+    to: datetime
+
+
+class DeliveryQuote(Model):
+    """What it costs to bring the goods, from where, how far (metres) and how long (seconds) by road."""
+
+    cost: Money
+    warehouse_id: str
+    distance_m: int
+    duration_s: int
+    slots: tuple[Slot, ...]
+
+
+class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
+    """What does it cost to bring goods worth `goods` there? From the nearest warehouse, by road.
+
+    Refused with `unknown_address`, `no_warehouse`, or `unreachable`.
+    """
+
+    destination: Address
+    goods: Money
+
+
+class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
+    """Have the goods brought; `DeliveryScheduled` tells when that is arranged."""
+
+    delivery_id: Id
+    reference: Id
+    warehouse_id: Id
+    destination: Address
+    slot_id: Id | None = None
+
+
+class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
+    """Nobody needs to come. Does nothing once the carrier has picked the goods up."""
+
+    delivery_id: Id
+    reference: Id
+
+
+class GetDelivery(Query[Document], name="delivery.GetDelivery"):
+    """Where is this delivery? Refused with `unknown_delivery`."""
+
+    delivery_id: Id
+
+
+class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
+    """It is arranged that the goods are brought."""
+
+    delivery_id: str
+    reference: str
+    warehouse_id: str
+    destination: Address
+    carrier: str
+    tracking_number: str
+    slot: Slot | None = None
+
+
+class DeliveryPickedUp(Event, name="delivery.DeliveryPickedUp"):
+    """The carrier has the goods."""
+
+    delivery_id: str
+    reference: str
+    at: datetime
+
+
+class DeliveryDelivered(Event, name="delivery.DeliveryDelivered"):
+    """The goods are at the door."""
+
+    delivery_id: str
+    reference: str
+    at: datetime
+
+
+class DeliveryReturned(Event, name="delivery.DeliveryReturned"):
+    """The carrier brought the goods back to us."""
+
+    delivery_id: str
+    reference: str
+    at: datetime
+
+
+class DeliveryCancelled(Event, name="delivery.DeliveryCancelled"):
+    """Nobody comes."""
+
+    delivery_id: str
+    reference: str

@@ -1,0 +1,163 @@
+"""What ordering says to the world: a basket is quoted, an order placed, paid, cancelled and read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bus.messages import Address, Command, Document, Done, Id, Model, Money, Page, Query, Text
+from catalog.contract import MAX_QUANTITY
+from delivery.contract import Slot
+from payment.contract import Means, NextAction
+
+Status = Literal["pending", "confirmed", "completed", "rejected", "expired", "cancelling", "cancelled"]
+PaymentStatus = Literal[
+    "not_paid",
+    "requires_action",
+    "authorized",
+    "captured",
+    "partially_refunded",
+    "refunded",
+    "voided",
+    "declined",
+]
+FulfillmentStatus = Literal["unfulfilled", "scheduled", "shipped", "delivered", "returned"]
+
+TERMINAL: frozenset[Status] = frozenset({"completed", "rejected", "expired", "cancelled"})
+
+
+class Item(Model):
+    """So many pieces of a SKU."""
+
+    sku: Id
+    quantity: int = Field(ge=1, le=MAX_QUANTITY)
+
+
+Basket = Annotated[tuple[Item, ...], Field(min_length=1, max_length=200)]
+
+
+class PricedItem(Model):
+    """One line of a quote or an order."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+
+
+class QuotedItem(PricedItem):
+    """One line of a quote; `available` says whether there is enough of it now."""
+
+    available: bool
+
+
+class Quote(Model):
+    """What a basket costs at somebody's door: money in minor units, metres, seconds."""
+
+    items: tuple[QuotedItem, ...]
+    product_cost: Money
+    delivery_cost: Money
+    total: Money
+    distance_m: int
+    duration_s: int
+    warehouse_id: str
+    slots: tuple[Slot, ...]
+    expires_at: datetime
+
+
+class OrderDocument(Model):
+    """An order as its buyer sees it."""
+
+    order_id: str
+    buyer_id: str
+    status: Status
+    payment_status: PaymentStatus
+    fulfillment_status: FulfillmentStatus
+    items: tuple[PricedItem, ...]
+    destination: Address
+    product_cost: Money
+    delivery_cost: Money
+    total: Money
+    refunded: Money
+    payment_id: str
+    delivery_id: str
+    slot: Slot | None = None
+    next_action: NextAction | None = None
+    reason: str | None = None
+    placed_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
+    """What would this basket cost there?
+
+    Refused with `unknown_sku`, `unknown_address`, `no_warehouse` or `unreachable`.
+    """
+
+    items: Basket
+    destination: Address
+
+
+class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
+    """Order these items; the answer is the order as it stands right then.
+
+    Refused as a quote is, and with `total_changed` when the total is not `expected_total`.
+    """
+
+    buyer_id: Id
+    items: Basket
+    destination: Address
+    payment: Means
+    slot_id: Id | None = None
+    expected_total: Money | None = None
+
+
+class PayOrder(Command[Done[OrderDocument]], name="ordering.PayOrder"):
+    """Pay again with other means, or after the buyer has done what the gateway asked for."""
+
+    order_id: Id
+    method: Literal["card", "store_credit"]
+    token: Text
+
+
+class CancelOrder(Command[Done[OrderDocument]], name="ordering.CancelOrder"):
+    """Call the order off; allowed until the carrier has picked it up."""
+
+    order_id: Id
+    reason: Text | None = None
+
+
+class GetOrder(Query[Document], name="ordering.GetOrder"):
+    """The order as it is now. Refused with `unknown_order`, also for another client's."""
+
+    order_id: Id
+
+
+class ListOrders(Query[Page], name="ordering.ListOrders"):
+    """The asker's orders, newest first; once the lists know the log up to `min_position`."""
+
+    buyer_id: Id | None = None
+    status: Status | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    starting_after: Id | None = None
+    min_position: int = Field(default=0, ge=0)
+
+
+class Happening(Model):
+    """One event of an order's history."""
+
+    position: int
+    version: int
+    type: str
+    at: datetime
+    data: dict[str, object]
+
+
+class GetHistory(Query[tuple[Happening, ...]], name="ordering.GetHistory"):
+    """Everything that happened to an order, oldest first. Refused with `unknown_order`."""
+
+    order_id: Id
