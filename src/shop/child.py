@@ -99,7 +99,11 @@ class Child:
                 -1:
             ]
         )
-        return "".join(told) or f"nothing, and it ended with code {self._process.poll()}"
+        if told:
+            return told[0]
+        if shutil.disk_usage(self.log).free < 1_000_000:
+            return "nothing, for there is no space left on the disk"
+        return f"nothing, and it ended with code {self._process.poll()}"
 
     def ask_to_stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):

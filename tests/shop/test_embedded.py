@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -294,6 +295,20 @@ def test_a_server_that_dies_at_once_is_told_by_its_last_words(tmp_path: Path) ->
         return ["/bin/sh", "-c", "echo 'cannot open shared object file: libx.so'; exit 7"]
 
     with pytest.raises(ServerFailed, match=r"sh did not start: cannot open .* libx\.so"):
+        child.start(command, log=tmp_path / "log", port=None, answering=nobody, within=10)
+
+
+def test_a_server_that_a_full_disk_silences_is_told_by_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> Any:
+        return SimpleNamespace(free=0)
+
+    def command(port: int) -> list[str]:
+        return ["/bin/false"]
+
+    monkeypatch.setattr("shutil.disk_usage", full)
+    with pytest.raises(ServerFailed, match="no space left on the disk"):
         child.start(command, log=tmp_path / "log", port=None, answering=nobody, within=10)
 
 
