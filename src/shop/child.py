@@ -1,6 +1,5 @@
 """A server that runs as our child and never outlives us, however we end."""
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -93,25 +92,17 @@ class Child:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 100_000))
             lines = log.read().decode(errors="replace").splitlines()
         # mongod tells the cause first and what follows from it next; others end with the cause.
-        told = (
-            list(filter(None, map(_mongod_error, lines)))[:1]
-            or [line.rpartition(" # ")[2].strip() for line in lines if not line.startswith("{")][
-                -1:
-            ]
-        )
-        if told:
-            return told[0]
+        if errors := [error for line in lines if (error := _mongod_error(line))]:
+            return errors[0]
+        if words := [line.rpartition(" # ")[2].strip() for line in lines if line[:1] != "{"]:
+            return words[-1]
         if shutil.disk_usage(self.log).free < 1_000_000:
             return "nothing, for there is no space left on the disk"
         return f"nothing, and it ended with code {self._process.poll()}"
 
-    def ask_to_stop(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-
     def stop(self, within: float) -> None:
         """Asks it to stop, waits that many seconds, then kills it."""
-        self.ask_to_stop()
+        self._process.terminate()
         try:
             self._process.wait(within)
         except subprocess.TimeoutExpired:
@@ -167,7 +158,9 @@ def free(port: int) -> bool:
 
 def _any_port() -> int:
     """A port below those that systems hand out to outgoing connections, so that it stays free."""
-    return next(port for port in iter(lambda: random.randrange(20_000, 30_000), 0) if free(port))
+    while not free(port := random.randrange(20_000, 30_000)):
+        pass
+    return port
 
 
 def _mongod_error(line: str) -> str:
