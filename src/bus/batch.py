@@ -13,8 +13,8 @@ R = TypeVar("R")
 class Batch(Generic[T, R]):
     """Gathers items while a call is under way and hands them over together.
 
-    `run` takes a list of items and gives as many answers, in order; if it raises, all of them raise.
-    Nobody waits for a batch to fill: what is there goes.
+    `run` takes a list of items and gives as many answers, in order; if it raises, all of them
+    raise. Nobody waits for a batch to fill: what is there goes.
     """
 
     def __init__(self, run: Callable[[list[T]], Awaitable[Sequence[R]]], limit: int = 500) -> None:

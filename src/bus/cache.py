@@ -1,4 +1,5 @@
-"""Read models in Redis: bytes ready to send, each with its version; an older one never replaces a newer.
+"""Read models in Redis: bytes ready to send, each with its version; an older one never replaces a
+newer.
 
 Redis is never needed. When it is away or slow the cache answers nothing, at once, until it is back.
 """
@@ -83,17 +84,23 @@ class Cache:
 
     async def _get_many(self, keys: list[str]) -> list[bytes | None]:
         redis = self._redis
-        assert redis is not None
-        found = await self._guarded(lambda: redis.mget([f"{self._prefix}:{key}" for key in keys]))
+        if redis is None:
+            return [None] * len(keys)
+        found: Any = await self._guarded(
+            lambda: redis.mget([f"{self._prefix}:{key}" for key in keys])
+        )
         return found if found is not None else [None] * len(keys)
 
     async def _put_many(self, entries: list[tuple[str, Entry]]) -> list[None]:
         script = self._script
-        assert script is not None
+        if script is None:
+            return [None] * len(entries)
         arguments: list[Any] = [TTL]
         for _, (version, owner, body) in entries:
             arguments += (version, b"%d %s\n%s" % (version, owner.encode(), body))
-        await self._guarded(lambda: script([f"{self._prefix}:{key}" for key, _ in entries], arguments))
+        await self._guarded(
+            lambda: script([f"{self._prefix}:{key}" for key, _ in entries], arguments)
+        )
         return [None] * len(entries)
 
     async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T | None:

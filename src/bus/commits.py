@@ -63,7 +63,12 @@ class Codec:
         self.types: Mapping[str, type[Event]] = {event.type_name: event for event in events}
 
     def document(
-        self, command: str, writes: tuple[Write, ...], events: tuple[Recorded, ...], at: datetime, meta: Meta
+        self,
+        command: str,
+        writes: tuple[Write, ...],
+        events: tuple[Recorded, ...],
+        at: datetime,
+        meta: Meta,
     ) -> dict[str, Any]:
         """A commit as MongoDB keeps it, but for its `_id`, which is its position."""
         index = {write.stream: number for number, write in enumerate(writes)}
@@ -71,11 +76,19 @@ class Codec:
             "command": command,
             "writes": [{"stream": stream, "version": version} for stream, version in writes],
             "events": [
-                {"type": event.type_name, "stream": index[stream], "data": event.model_dump(exclude_none=True)}
+                {
+                    "type": event.type_name,
+                    "stream": index[stream],
+                    "data": event.model_dump(exclude_none=True),
+                }
                 for event, stream, _ in events
             ],
             "at": at,
-            "meta": {key: value for key, value in zip(Meta._fields, meta, strict=True) if value is not None},
+            "meta": {
+                key: value
+                for key, value in zip(Meta._fields, meta, strict=True)
+                if value is not None
+            },
         }
 
     def commit(self, document: Mapping[str, Any]) -> Commit:
@@ -98,7 +111,9 @@ class Codec:
         """Read a stored event under its literal name, upcast to this release's fields."""
         kind = self.types.get(name)
         if kind is None:
-            raise UnknownEvent(f"{name} is no event this release knows; was it written by a newer one?")
+            raise UnknownEvent(
+                f"{name} is no event this release knows; was it written by a newer one?"
+            )
         # Lax, because BSON has arrays where the events have tuples.
         return kind.model_validate(kind.upcast(data), strict=False)
 
@@ -111,7 +126,11 @@ class Codec:
                 "command": commit.command,
                 "writes": commit.writes,
                 "events": [
-                    [event.type_name, index[stream], event.model_dump(mode="json", exclude_none=True)]
+                    [
+                        event.type_name,
+                        index[stream],
+                        event.model_dump(mode="json", exclude_none=True),
+                    ]
                     for event, stream, _ in commit.events
                 ],
                 "at": commit.at.isoformat(),
@@ -128,7 +147,8 @@ class Codec:
             command=parts["command"],
             writes=writes,
             events=tuple(
-                Recorded(self.event(name, data), *writes[stream]) for name, stream, data in parts["events"]
+                Recorded(self.event(name, data), *writes[stream])
+                for name, stream, data in parts["events"]
             ),
             at=datetime.fromisoformat(parts["at"]),
             meta=Meta(*parts["meta"]),

@@ -25,37 +25,54 @@ class Bus:
         """Answer a command or a query with `handler(message, envelope)`; each has exactly one."""
         self._transport.serve(message, handler)
 
-    def subscribe(self, reader: str, handlers: Mapping[type[Any], Callable[[Any, Envelope[Any]], Awaitable[None]]]) -> None:
+    def subscribe(
+        self,
+        reader: str,
+        handlers: Mapping[type[Any], Callable[[Any, Envelope[Any]], Awaitable[None]]],
+    ) -> None:
         """Have a durable reader hand each event of these types to `handler(event, envelope)`.
 
-        At least once, and in order for the events of one stream; different streams side by side. The
-        reader's name begins with its context: `payment.gateway`. Effects must bear being repeated.
+        At least once, and in order for the events of one stream; different streams side by side.
+        The reader's name begins with its context: `payment.gateway`. Effects must bear being
+        repeated.
         """
         self.reactions.append(Reaction(reader, dict(handlers)))
 
     def react(self, reader: str, policies: Mapping[type[Any], Policy]) -> None:
         """Have a durable reader send the commands that a policy makes of each event.
 
-        The commands' ids follow from reader, event and index, so sending them twice decides them once.
+        The commands' ids follow from reader, event and index, so sending them twice decides them
+        once.
         """
         self.reactions.append(Reaction(reader, {}, dict(policies)))
 
     async def send(
-        self, command: Command[R], cause: Envelope[Any] | None = None, *, principal: Principal = SYSTEM
+        self,
+        command: Command[R],
+        cause: Envelope[Any] | None = None,
+        *,
+        principal: Principal = SYSTEM,
     ) -> R:
         """Have a command done and get its answer. Raises `Refused` or `Busy`."""
         return await self._request(command, cause, principal)
 
-    async def ask(self, query: Query[R], cause: Envelope[Any] | None = None, *, principal: Principal = SYSTEM) -> R:
+    async def ask(
+        self, query: Query[R], cause: Envelope[Any] | None = None, *, principal: Principal = SYSTEM
+    ) -> R:
         """Have a question answered. Raises `Refused` (`NotFound`) or `Busy`."""
         return await self._request(query, cause, principal)
 
     async def deliver(self, envelope: Envelope[Any]) -> Any:
-        """Bring a request that has its envelope already, such as one from outside, to its handler."""
+        """Bring a request that has its envelope already, such as one from outside, to its
+        handler."""
         return await self._transport.request(envelope)
 
-    async def _request(self, request: Request[R], cause: Envelope[Any] | None, principal: Principal) -> R:
-        envelope = sealed(request, principal=principal) if cause is None else cause.leads_to(request)
+    async def _request(
+        self, request: Request[R], cause: Envelope[Any] | None, principal: Principal
+    ) -> R:
+        envelope = (
+            sealed(request, principal=principal) if cause is None else cause.leads_to(request)
+        )
         answer: R = await self._transport.request(envelope)
         return answer
 
@@ -65,6 +82,8 @@ def context_of(message: type[Request[Any]] | type[Event]) -> str:
     return message.type_name.partition(".")[0]
 
 
-def missing_handlers(messages: Iterable[type[Request[Any]]], serves: Callable[[type[Request[Any]]], bool]) -> list[str]:
+def missing_handlers(
+    messages: Iterable[type[Request[Any]]], serves: Callable[[type[Request[Any]]], bool]
+) -> list[str]:
     """The names of requests that nobody handles."""
     return [message.type_name for message in messages if not serves(message)]

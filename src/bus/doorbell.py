@@ -1,4 +1,5 @@
-"""The doorbell between processes: Redis pub/sub says that a log has grown. A hint only; polls cover its loss."""
+"""The doorbell between processes: Redis pub/sub says that a log has grown. A hint only; polls cover
+its loss."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ log = structlog.get_logger(__name__)
 class Doorbell:
     """One channel for all logs of a shop; a message is `<process> <context>`."""
 
-    def __init__(self, redis: Redis | None, prefix: str, process: str, heard: Callable[[str], None]) -> None:
+    def __init__(
+        self, redis: Redis | None, prefix: str, process: str, heard: Callable[[str], None]
+    ) -> None:
         self._redis = redis
         self._channel = f"{prefix}:doorbell"
         self._process = process
@@ -27,7 +30,10 @@ class Doorbell:
     def start(self) -> None:
         """Ring and listen in the background."""
         if self._redis is not None:
-            self._tasks = [asyncio.create_task(self._ring(self._redis)), asyncio.create_task(self._listen(self._redis))]
+            self._tasks = [
+                asyncio.create_task(self._ring(self._redis)),
+                asyncio.create_task(self._listen(self._redis)),
+            ]
 
     async def stop(self) -> None:
         """Fall silent."""

@@ -16,10 +16,10 @@ N = TypeVar("N", bound=Message)
 class Envelope(Generic[M]):
     """A message under way.
 
-    `id` is the id of the decision a command asks for: the same id is decided once, whatever happens.
-    `correlation` is shared by all that follows from one request; `causation` is the id of what led here.
-    `fingerprint` tells two bodies under one idempotency key apart; `if_version` is the version of the
-    stream that the asker has seen (`If-Match`).
+    `id` is the id of the decision a command asks for: the same id is decided once, whatever
+    happens. `correlation` is shared by all that follows from one request; `causation` is the id of
+    what led here. `fingerprint` tells two bodies under one idempotency key apart; `if_version` is
+    the version of the stream that the asker has seen (`If-Match`).
     """
 
     message: M
@@ -33,7 +33,8 @@ class Envelope(Generic[M]):
     if_version: int | None = None
 
     def leads_to(self, message: N, *index: object) -> Envelope[N]:
-        """The envelope of what this one causes; with an `index`, under the id that always follows."""
+        """The envelope of what this one causes; with an `index`, under the id that always
+        follows."""
         return replace(  # type: ignore[return-value]
             self,
             message=message,  # type: ignore[arg-type]
@@ -59,7 +60,15 @@ def sealed(
     """A fresh envelope around a message."""
     own = id or new_id()
     return Envelope(
-        message, own, correlation or own, causation, principal, deadline, traceparent, fingerprint, if_version
+        message,
+        own,
+        correlation or own,
+        causation,
+        principal,
+        deadline,
+        traceparent,
+        fingerprint,
+        if_version,
     )
 
 

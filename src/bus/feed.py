@@ -1,7 +1,8 @@
-"""The end of a log as this process knows it: every commit decoded once, however many readers listen.
+"""The end of a log as this process knows it: every commit decoded once, however many readers
+listen.
 
-What this process commits arrives as objects; what others commit is fetched when their doorbell rings,
-or at the next poll. Either way commits come in order and without a gap.
+What this process commits arrives as objects; what others commit is fetched when their doorbell
+rings, or at the next poll. Either way commits come in order and without a gap.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lanes: the events of one stream one after the other, different streams side by side.
 
 A handler that fails is tried again with growing pauses. When it keeps failing its stream is parked:
-that event and the stream's later ones are set aside in order, for a person to look at, and everything
-else goes on.
+that event and the stream's later ones are set aside in order, for a person to look at, and
+everything else goes on.
 """
 
 from __future__ import annotations
@@ -44,14 +44,16 @@ class Task(NamedTuple):
     envelope: Envelope[Event]
     stream: str
     position: int
-    index: int
+    nth: int
     handler: Handler
 
 
 class Lanes:
     """The work of a reader that handles events one by one."""
 
-    def __init__(self, reader: str, handlers: Mapping[type[Event], Handler], parking: Parking) -> None:
+    def __init__(
+        self, reader: str, handlers: Mapping[type[Event], Handler], parking: Parking
+    ) -> None:
         self._reader = reader
         self._handlers = handlers
         self._parking = parking
@@ -127,21 +129,29 @@ class Lanes:
         while True:
             try:
                 if self._parking.holds(task.stream):
-                    await self._parking.behind(task.stream, task.position, task.index, task.envelope)
+                    await self._parking.behind(task.stream, task.position, task.nth, task.envelope)
                 elif failure is not None and failure.attempts >= ATTEMPTS:
-                    await self._parking.park(task.stream, task.position, task.index, task.envelope, failure)
+                    await self._parking.park(
+                        task.stream, task.position, task.nth, task.envelope, failure
+                    )
                 else:
                     await task.handler(task.envelope.message, task.envelope)
                 return
             except (Busy, PyMongoError, OSError) as outage:
-                log.warning("reader.waits", reader=self._reader, position=task.position, error=str(outage))
+                log.warning(
+                    "reader.waits", reader=self._reader, position=task.position, error=str(outage)
+                )
             except Exception as error:
                 attempts = failure.attempts + 1 if failure else 1
                 failure = Failure(repr(error), traceback.format_exc(), attempts)
                 log.warning(
-                    "reader.retries", reader=self._reader, position=task.position, attempt=attempts, error=repr(error)
+                    "reader.retries",
+                    reader=self._reader,
+                    position=task.position,
+                    attempt=attempts,
+                    error=repr(error),
                 )
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, LONGEST_PAUSE)
 
 

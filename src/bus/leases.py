@@ -1,4 +1,5 @@
-"""Which process does which work: a lease in MongoDB with a fencing epoch, and the position reached."""
+"""Which process does which work: a lease in MongoDB with a fencing epoch, and the position
+reached."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class LeaseLost(Exception):
 
 
 class Leases:
-    """The leases of one context, in its `readers` collection. Times are the server's, so clocks may differ."""
+    """The leases of one context, in its `readers` collection. Times are the server's, so clocks may
+    differ."""
 
     def __init__(self, database: Database[dict[str, Any]], owner: str) -> None:
         self._collection = durable(database["readers"])
@@ -43,7 +45,13 @@ class Leases:
 
     async def claim(self, name: str) -> Lease | None:
         """Take the lease if it is free, run out, or ours; `None` when another process holds it."""
-        free = {"$or": [{"owner": self._owner}, {"owner": None}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+        free = {
+            "$or": [
+                {"owner": self._owner},
+                {"owner": None},
+                {"$expr": {"$lt": ["$until", "$$NOW"]}},
+            ]
+        }
         take = {
             "owner": self._owner,
             "until": {"$add": ["$$NOW", int(TERM * 1000)]},

@@ -1,7 +1,7 @@
 """The event log of one context: dense positions, one decision one document, appended in groups.
 
-This is the port that everything else stands on. Its one adapter keeps a log in a MongoDB collection;
-the same adapter runs on mongomock for unit tests.
+This is the port that everything else stands on. Its one adapter keeps a log in a MongoDB
+collection; the same adapter runs on mongomock for unit tests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ class Log:
     """A context's log. Appends go through one writer thread; reads see what a majority has."""
 
     def __init__(
-        self, context: str, database: Database[dict[str, Any]], events: Iterable[type[Event]], *, capacity: int = 10_000
+        self,
+        context: str,
+        database: Database[dict[str, Any]],
+        events: Iterable[type[Event]],
+        *,
+        capacity: int = 10_000,
     ) -> None:
         self.context = context
         self.codec = Codec(events)
@@ -47,10 +52,12 @@ class Log:
         self._writer: Writer | None = None
 
     def open(self, on_commits: Callable[[list[Commit]], None] | None = None) -> None:
-        """Make the indexes and start the writer. `on_commits` hears, on the event loop and in order,
-        what this process has committed."""
+        """Make the indexes and start the writer. `on_commits` hears, on the event loop and in
+        order, what this process has committed."""
         self.collection.create_index(
-            [("writes.stream", ASCENDING), ("writes.version", ASCENDING)], unique=True, name="writes"
+            [("writes.stream", ASCENDING), ("writes.version", ASCENDING)],
+            unique=True,
+            name="writes",
         )
         self.collection.create_index("command", unique=True, name="command")
         if on_commits is not None:
@@ -68,12 +75,17 @@ class Log:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def append(
-        self, envelope: Envelope[Any], writes: tuple[Write, ...], events: Sequence[Recorded], after: tuple[Pending, ...]
+        self,
+        envelope: Envelope[Any],
+        writes: tuple[Write, ...],
+        events: Sequence[Recorded],
+        after: tuple[Pending, ...],
     ) -> Pending:
-        """Queue one decision; its `outcome` is the commit, or raises `Conflict`, `Repeated` or `Busy`.
+        """Queue one decision; its `outcome` is the commit, or raises `Conflict`, `Repeated` or
+        `Busy`.
 
-        `after` are the queued decisions that this one was made upon: should one of them fail, so does
-        this. Raises `TooLarge` before anything is queued, and `Busy` when the queue is full.
+        `after` are the queued decisions that this one was made upon: should one of them fail, so
+        does this. Raises `TooLarge` before anything is queued, and `Busy` when the queue is full.
         """
         if self._writer is None:
             raise RuntimeError(f"the {self.context} log is not open")
@@ -96,11 +108,13 @@ class Log:
         """The commits behind a position, oldest first, as far as they stand without a gap."""
 
         def fetch() -> list[Commit]:
-            found = self.collection.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
+            found = (
+                self.collection.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
+            )
             commits = []
             for expected, document in enumerate(found, start=after + 1):
                 if document["_id"] != expected:
-                    break  # never seen, for positions are claimed densely; but a reader must not skip
+                    break  # never seen, as positions are claimed densely; but nobody must skip
                 commits.append(self.codec.commit(document))
             return commits
 
@@ -138,7 +152,9 @@ class Log:
             for event in document["events"]:
                 write = writes[event["stream"]]
                 if write["stream"] == name:
-                    yield Recorded(self.codec.event(event["type"], event["data"]), name, write["version"])
+                    yield Recorded(
+                        self.codec.event(event["type"], event["data"]), name, write["version"]
+                    )
 
     def _check_size(self, document: dict[str, Any]) -> None:
         total = len(bson.encode(document))
@@ -147,9 +163,13 @@ class Log:
         for event in document["events"]:
             size = len(bson.encode(event))
             if size > MAX_EVENT_BYTES:
-                raise TooLarge(f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}")
+                raise TooLarge(
+                    f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}"
+                )
         if total > MAX_COMMIT_BYTES:
-            raise TooLarge(f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}")
+            raise TooLarge(
+                f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}"
+            )
 
     def _settle(self, group: list[Pending]) -> None:
         """Called on the event loop, once per written group."""

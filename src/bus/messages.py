@@ -1,4 +1,5 @@
-"""What contexts say to one another: commands, queries, events, refusals, and the values they share."""
+"""What contexts say to one another: commands, queries, events, refusals, and the values they
+share."""
 
 from __future__ import annotations
 
@@ -12,6 +13,9 @@ R = TypeVar("R")
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+Quantity = Annotated[int, Field(ge=1, le=10_000)]
+"""Pieces of one SKU in an order."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 """A short, non-empty line of text."""
@@ -27,9 +31,10 @@ class Model(BaseModel):
 
 
 class Message(Model):
-    """Something said on the bus, under a literal name that never changes: `ordering.OrderPlaced`."""
+    """Something said on the bus, under a literal name that never changes:
+    `ordering.OrderPlaced`."""
 
-    type_type_name: ClassVar[str] = ""
+    type_name: ClassVar[str] = ""
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -47,7 +52,9 @@ class Request(Message, Generic[R]):
             generic = getattr(base, "__pydantic_generic_metadata__", None)
             if generic and generic["args"] and generic["origin"] in (Command, Query):
                 return TypeAdapter(generic["args"][0])
-        raise TypeError(f"{cls.__name__} does not say what it answers: write Command[...] or Query[...]")
+        raise TypeError(
+            f"{cls.__name__} does not say what it answers: write Command[...] or Query[...]"
+        )
 
 
 class Command(Request[R], Generic[R]):
@@ -63,7 +70,8 @@ class Event(Message):
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Turn the stored fields of an older release into this one's. Overridden where a schema changed."""
+        """Turn the stored fields of an older release into this one's. Overridden where a schema
+        changed."""
         return data
 
 
@@ -140,7 +148,8 @@ class Position(Model):
 
 
 class Address(Model):
-    """A postal address; `country` is ISO 3166-1 alpha-2. A `position` says exactly where the door is."""
+    """A postal address; `country` is ISO 3166-1 alpha-2. A `position` says exactly where the door
+    is."""
 
     house_number: Text
     road: Text
@@ -158,7 +167,8 @@ A = TypeVar("A")
 class Done(Model, Generic[A]):
     """A command's answer: how things stand after it, and where in the log it was decided.
 
-    `position` is 0 when there was nothing to do; `repeated` says that the command had been decided before.
+    `position` is 0 when there was nothing to do; `repeated` says that the command had been decided
+    before.
     """
 
     answer: A
@@ -181,7 +191,8 @@ class Page(Model):
 
 
 class Principal(Model):
-    """Who asks: a scope (`shop`, `carrier`, `admin`, or `system` for the shop itself) and a name."""
+    """Who asks: a scope (`shop`, `carrier`, `admin`, or `system` for the shop itself) and a
+    name."""
 
     scope: str
     name: str

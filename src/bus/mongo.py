@@ -1,4 +1,5 @@
-"""How this project talks to MongoDB: majority or nothing, UTC, and mongomock where a test says so."""
+"""How this project talks to MongoDB: majority or nothing, UTC, and mongomock where a test says
+so."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ Document = dict[str, Any]
 
 
 def connect(url: str) -> MongoClient[Document]:
-    """A client that gives up on a silent server in seconds and says so, rather than waiting for ever."""
+    """A client that gives up on a silent server in seconds and says so, rather than waiting for
+    ever."""
     return MongoClient(
         url,
         tz_aware=True,
@@ -30,5 +32,7 @@ def durable(collection: Collection[Document]) -> Collection[Document]:
     if not isinstance(collection, Collection):  # mongomock, which knows no concerns
         return collection
     return collection.with_options(
-        write_concern=MAJORITY, read_concern=ReadConcern("majority"), read_preference=ReadPreference.PRIMARY
+        write_concern=MAJORITY,
+        read_concern=ReadConcern("majority"),
+        read_preference=ReadPreference.PRIMARY,
     )

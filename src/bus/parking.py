@@ -1,4 +1,5 @@
-"""Where the events wait that a reader could not handle, with those of the same stream behind them."""
+"""Where the events wait that a reader could not handle, with those of the same stream behind
+them."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ class Parking:
     async def load(self) -> None:
         """Learn which streams are parked."""
         self._streams = set(
-            await asyncio.to_thread(lambda: self._collection.distinct("stream", {"reader": self._reader}))
+            await asyncio.to_thread(
+                lambda: self._collection.distinct("stream", {"reader": self._reader})
+            )
         )
 
     def holds(self, stream: str) -> bool:
@@ -47,7 +50,13 @@ class Parking:
         """Set an event aside that failed, and its stream with it."""
         await self._store(stream, position, index, envelope, failure._asdict())
         self._streams.add(stream)
-        log.error("reader.parked", reader=self._reader, stream=stream, position=position, error=failure.error)
+        log.error(
+            "reader.parked",
+            reader=self._reader,
+            stream=stream,
+            position=position,
+            error=failure.error,
+        )
 
     async def behind(self, stream: str, position: int, index: int, envelope: Envelope[Any]) -> None:
         """Set an event aside because its stream is parked."""
@@ -67,5 +76,7 @@ class Parking:
         }
         key = f"{self._reader}/{position}/{index}"
         await asyncio.to_thread(
-            lambda: self._collection.update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+            lambda: self._collection.update_one(
+                {"_id": key}, {"$setOnInsert": document}, upsert=True
+            )
         )

@@ -1,10 +1,12 @@
-"""Everything a running shop stands on, put together: contexts with their logs, readers, views and timers."""
+"""Everything a running shop stands on, put together: contexts with their logs, readers, views and
+timers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from pymongo import MongoClient
@@ -58,18 +60,22 @@ class Context:
     def view(
         self, view: View[D], written: Callable[[Sequence[Stored[D]]], Any] | None = None
     ) -> Documents[D]:
-        """Keep a view of this context's log; `written` (async) hears which documents have changed."""
+        """Keep a view of this context's log; `written` (async) hears which documents have
+        changed."""
         documents = Documents(view, self.database)
         self.views.append((documents, written))
         return documents
 
     async def seen(self, documents: Documents[Any], position: int, patience: float = 2.0) -> bool:
-        """Wait until a view shows the log up to a position; whether it does, after `patience` seconds."""
+        """Wait until a view shows the log up to a position; whether it does, after `patience`
+        seconds."""
         name = f"{self.name}.{documents.key}"
         stored = self.database["readers"]
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while not any(reader.name == name and reader.done_to() >= position for reader in self.readers):
+                while not any(
+                    reader.name == name and reader.done_to() >= position for reader in self.readers
+                ):
                     found = await asyncio.to_thread(lambda: stored.find_one({"_id": name}))
                     if found is not None and found["position"] >= position:
                         break
@@ -81,7 +87,13 @@ class Context:
 class Platform:
     """The running ground of a shop. Register contexts, then `start`."""
 
-    def __init__(self, mongo: MongoClient[dict[str, Any]], redis: Redis | None, prefix: str, transport: Transport) -> None:
+    def __init__(
+        self,
+        mongo: MongoClient[dict[str, Any]],
+        redis: Redis | None,
+        prefix: str,
+        transport: Transport,
+    ) -> None:
         self._mongo = mongo
         self._prefix = prefix
         self._process = new_id()
@@ -94,9 +106,12 @@ class Platform:
     def context(
         self, name: str, events: Iterable[type[Event]], timed: Iterable[type[Command[Any]]] = ()
     ) -> Context:
-        """Make a context's ground. `events` are all that its log holds, `timed` the commands its timers send."""
+        """Make a context's ground. `events` are all that its log holds, `timed` the commands its
+        timers send."""
         database = self._mongo[f"{self._prefix}_{name}"]
-        commands: Mapping[str, type[Command[Any]]] = {command.type_name: command for command in timed}
+        commands: Mapping[str, type[Command[Any]]] = {
+            command.type_name: command for command in timed
+        }
         context = Context(
             name,
             database,
@@ -112,7 +127,7 @@ class Platform:
         """Open the logs; with `work`, run readers and timers too."""
         for context in self.contexts.values():
             await asyncio.to_thread(self._prepare, context)
-            context.log.open(lambda commits, name=context.name: self._committed(name, commits))
+            context.log.open(partial(self._committed, context.name))
             await context.feed.start()
             context.feed.listen(context.streams.saw)
             self.transport.consume(context.name, context.log.codec, context.feed.push)
@@ -160,18 +175,23 @@ class Platform:
             reader.start()
 
     def _add_readers(self, reaction: Reaction) -> None:
-        """One reader for each log that the reaction listens to; it lives in the reaction's own context."""
+        """One reader for each log that the reaction listens to; it lives in the reaction's own
+        context."""
         home = self.contexts[reaction.reader.partition(".")[0]]
         handlers = dict(reaction.handlers)
         for event, policy in reaction.policies.items():
             handlers[event] = self._obey(policy, reaction.reader, home.timers)
         for log in dict.fromkeys(context_of(event) for event in handlers):
             name = f"{reaction.reader}<{log}"
-            wanted = {event: handler for event, handler in handlers.items() if context_of(event) == log}
+            wanted = {
+                event: handler for event, handler in handlers.items() if context_of(event) == log
+            }
             work = lambda n=name, w=wanted: Lanes(n, w, Parking(home.database, n))  # noqa: E731
             home.readers.append(Reader(name, self.contexts[log].feed, home.leases, work))
 
-    def _obey(self, policy: Policy, reader: str, timers: Timers) -> Callable[[Any, Envelope[Any]], Any]:
+    def _obey(
+        self, policy: Policy, reader: str, timers: Timers
+    ) -> Callable[[Any, Envelope[Any]], Any]:
         async def handle(event: Event, envelope: Envelope[Any]) -> None:
             orders = [
                 timers.set(what, envelope)

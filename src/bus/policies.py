@@ -1,4 +1,5 @@
-"""A policy says what is to be done when something has happened: event in, commands out, nothing else."""
+"""A policy says what is to be done when something has happened: event in, commands out, nothing
+else."""
 
 from __future__ import annotations
 

@@ -48,7 +48,10 @@ class Problem(Exception):
         if self.details:
             body["details"] = self.details
         return Response(
-            json.dumps(body, default=str), self.status, self.headers, media_type="application/problem+json"
+            json.dumps(body, default=str),
+            self.status,
+            self.headers,
+            media_type="application/problem+json",
         )
 
 
@@ -60,19 +63,26 @@ def problem_of(error: Exception) -> Problem | None:
         case Refused():
             return Problem(error.status, error.code, error.message, details=error.details)
         case Busy():
-            return Problem(503, "busy", error.message, headers={"Retry-After": str(error.retry_after)})
+            return Problem(
+                503, "busy", error.message, headers={"Retry-After": str(error.retry_after)}
+            )
         case _:
             return None
 
 
 def unreadable(error: ValidationError) -> Problem:
-    """The problem of a body or a query that is not what the schema says: 400 malformed, 422 else."""
+    """The problem of a body or a query that is not what the schema says: 400 malformed, 422
+    else."""
     failures = error.errors(include_url=False, include_context=False, include_input=False)
     for failure in failures:
         if failure["type"] == "json_invalid":
             return Problem(400, "malformed", f"the body is not JSON: {failure['msg']}")
     errors = [
-        {"field": ".".join(map(str, failure["loc"])), "code": failure["type"], "message": failure["msg"]}
+        {
+            "field": ".".join(map(str, failure["loc"])),
+            "code": failure["type"],
+            "message": failure["msg"],
+        }
         for failure in failures
     ]
     named = ", ".join(dict.fromkeys(str(failure["field"]) or "the body" for failure in errors))

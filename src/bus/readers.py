@@ -1,4 +1,5 @@
-"""Durable readers: each takes its log in order, from where it was, for as long as it holds the lease."""
+"""Durable readers: each takes its log in order, from where it was, for as long as it holds the
+lease."""
 
 from __future__ import annotations
 

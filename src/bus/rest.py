@@ -25,7 +25,8 @@ Scope = Literal["shop", "carrier", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request from outside: who asks, and the message in its envelope (`None` when it has none)."""
+    """A request from outside: who asks, and the message in its envelope (`None` when it has
+    none)."""
 
     http: HttpRequest
     principal: Principal
@@ -77,13 +78,20 @@ def document(ask: Ask, found: Document) -> Response:
 
 def page(found: Page) -> Response:
     """A list, as `{"data": [...], "has_more": ...}`."""
-    body = b'{"data":[%s],"has_more":%s}' % (b",".join(found.data), b"true" if found.has_more else b"false")
+    body = b'{"data":[%s],"has_more":%s}' % (
+        b",".join(found.data),
+        b"true" if found.has_more else b"false",
+    )
     return Response(body, media_type="application/json")
 
 
-def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """A model as JSON."""
-    return Response(model.model_dump_json(exclude_none=True), status, headers, media_type="application/json")
+    return Response(
+        model.model_dump_json(exclude_none=True), status, headers, media_type="application/json"
+    )
 
 
 def done(found: Done[Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -99,10 +107,16 @@ def done(found: Done[Any], status: int = 200, headers: Mapping[str, str] | None 
     return answer(found.answer, status, told)
 
 
-async def read(endpoint: Endpoint, http: HttpRequest, principal: Principal, traceparent: str | None) -> Ask:
+async def read(
+    endpoint: Endpoint, http: HttpRequest, principal: Principal, traceparent: str | None
+) -> Ask:
     """Parse a request into its message and envelope; raises `Problem`."""
     if endpoint.method == "GET":
-        return Ask(http, principal, sealed(from_query(endpoint, http), principal=principal, traceparent=traceparent))
+        return Ask(
+            http,
+            principal,
+            sealed(from_query(endpoint, http), principal=principal, traceparent=traceparent),
+        )
     message = from_body(endpoint, http, await body_of(http))
     key = idempotency_key(http, required=endpoint.creates)
     envelope: Envelope[Any] = sealed(
@@ -110,7 +124,9 @@ async def read(endpoint: Endpoint, http: HttpRequest, principal: Principal, trac
         id=derived_id("idempotency", principal, http.method, http.url.path, key) if key else None,
         principal=principal,
         traceparent=traceparent,
-        fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest() if key else None,
+        fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest()
+        if key
+        else None,
         if_version=if_match(http),
     )
     return Ask(http, principal, envelope)
@@ -138,7 +154,9 @@ def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
         if isinstance(fields, dict):
             for name in http.path_params:
                 if name in fields:
-                    raise Problem(422, "invalid", f"{name} is in the path already", errors=[twice(name)])
+                    raise Problem(
+                        422, "invalid", f"{name} is in the path already", errors=[twice(name)]
+                    )
             fields |= http.path_params
         return endpoint.message.model_validate_json(json.dumps(fields))
     except ValidationError as error:
@@ -160,7 +178,12 @@ async def body_of(http: HttpRequest) -> bytes:
     async for part in http.stream():
         size += len(part)
         if size > MAX_BODY:
-            raise Problem(413, "too_large", f"a body may have {MAX_BODY} bytes", headers={"Connection": "close"})
+            raise Problem(
+                413,
+                "too_large",
+                f"a body may have {MAX_BODY} bytes",
+                headers={"Connection": "close"},
+            )
         parts.append(part)
     if size and kind.partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "not_json", f"send application/json, not {kind or 'a body of no type'}")
@@ -175,18 +198,29 @@ def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
     key = http.headers.get("idempotency-key")
     if key is None:
         if required:
-            raise Problem(400, "idempotency_key_missing", "send an Idempotency-Key, so that a retry is recognised")
+            raise Problem(
+                400,
+                "idempotency_key_missing",
+                "send an Idempotency-Key, so that a retry is recognised",
+            )
         return None
     if not _KEY.fullmatch(key):
-        raise Problem(400, "idempotency_key_unfit", "an Idempotency-Key has 1 to 255 printable ASCII characters")
+        raise Problem(
+            400,
+            "idempotency_key_unfit",
+            "an Idempotency-Key has 1 to 255 printable ASCII characters",
+        )
     return key
 
 
 def if_match(http: HttpRequest) -> int | None:
-    """The version in If-Match, if one is named; raises `Problem` 412 for a tag no order ever had."""
+    """The version in If-Match, if one is named; raises `Problem` 412 for a tag no order ever
+    had."""
     tag = http.headers.get("if-match")
     if tag is None or tag == "*":
         return None
     if not re.fullmatch(r'"\d{1,15}"', tag):
-        raise Problem(412, "stale_version", f"{tag} is no version of an order: send its ETag as it came")
+        raise Problem(
+            412, "stale_version", f"{tag} is no version of an order: send its ETag as it came"
+        )
     return int(tag.strip('"'))

@@ -1,8 +1,8 @@
 """How a decision is made: the state of its streams, a pure function, one commit.
 
 Decisions on the same stream queue behind one another on speculative state, the state as it will be
-once the queue is written, and go out in the same group. When a commit fails, those made upon it fail
-with it and are decided again.
+once the queue is written, and go out in the same group. When a commit fails, those made upon it
+fail with it and are decided again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S]):
-    """A kind of stream: what its names begin with, and how an event changes its state (`None`: no stream yet)."""
+    """A kind of stream: what its names begin with, and how an event changes its state (`None`: no
+    stream yet)."""
 
     prefix: str
     evolve: Callable[[S | None, Any], S]
@@ -101,11 +102,12 @@ class Streams:
         *,
         new: bool = False,
     ) -> Decided[S]:
-        """Decide on one stream. `decision` is a pure function of its state; no events: nothing to do.
+        """Decide on one stream. `decision` is a pure function of its state; no events: nothing to
+        do.
 
-        `new` says that the stream can hardly exist yet, which saves looking: were it there, the log's
-        unique index says so and the decision is made again upon it. Raises what the decision raises,
-        `Stale` when `if_version` is not the stream's version, and `Busy`.
+        `new` says that the stream can hardly exist yet, which saves looking: were it there, the
+        log's unique index says so and the decision is made again upon it. Raises what the decision
+        raises, `Stale` when `if_version` is not the stream's version, and `Busy`.
         """
 
         def happenings(states: States) -> list[Happening]:
@@ -123,7 +125,8 @@ class Streams:
         decision: Callable[[States], Sequence[Happening]],
         envelope: Envelope[Any],
     ) -> Commit | None:
-        """Decide on several streams at once: all of it is committed, or none. `None`: nothing to do."""
+        """Decide on several streams at once: all of it is committed, or none. `None`: nothing to
+        do."""
         commit, _, _ = await self._decide(tuple(streams), decision, envelope)
         return commit
 
@@ -184,7 +187,9 @@ class Streams:
         for _ in range(ATTEMPTS):
             warm = await self._all_warm(streams)
             # From here to the queue nothing is awaited: no other decision can come between.
-            basis = tuple({id(w.basis): w.basis for w in warm.values() if w.basis is not None}.values())
+            basis = tuple(
+                {id(w.basis): w.basis for w in warm.values() if w.basis is not None}.values()
+            )
             states = States({name: Warm(w.state, w.version) for name, w in warm.items()})
             try:
                 happenings = decision(states)
@@ -211,7 +216,10 @@ class Streams:
                 (found,) = await self.log.read(repeated.position - 1, limit=1)
                 return same_body(found, envelope), True, await self._states(streams)
             return commit, False, after
-        raise Busy(f"{envelope.message.type_name}: others kept writing the same streams; try again in a moment")
+        raise Busy(
+            f"{envelope.message.type_name}: others kept writing the same streams; "
+            "try again in a moment"
+        )
 
     def _queue(
         self,
@@ -222,7 +230,9 @@ class Streams:
         envelope: Envelope[Any],
     ) -> Pending:
         written = {stream.name for stream, _ in happenings}
-        writes = tuple(Write(s.name, warm[s.name].version + 1) for s in streams if s.name in written)
+        writes = tuple(
+            Write(s.name, warm[s.name].version + 1) for s in streams if s.name in written
+        )
         events = tuple(Recorded(event, s.name, warm[s.name].version + 1) for s, event in happenings)
         evolved = {write.stream: warm[write.stream].state for write in writes}
         for stream, event in happenings:
@@ -306,7 +316,8 @@ def check_version(envelope: Envelope[Any], version: int) -> None:
     if envelope.if_version is not None and envelope.if_version != version:
         raise Stale(
             "stale_version",
-            f"the decision was made on version {envelope.if_version}, but the latest is {version}: read it again",
+            f"the decision was made on version {envelope.if_version}, but the latest is "
+            f"{version}: read it again",
             version=version,
         )
 

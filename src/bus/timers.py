@@ -1,4 +1,5 @@
-"""Commands for later: a timer is a document, fired when due by whichever process holds the lease."""
+"""Commands for later: a timer is a document, fired when due by whichever process holds the
+lease."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ class Timers:
 
     async def waiting(self, limit: int = 100) -> list[dict[str, Any]]:
         """The timers that are set, the next first."""
-        return await asyncio.to_thread(lambda: list(self._collection.find().sort("due", ASCENDING).limit(limit)))
+        return await asyncio.to_thread(
+            lambda: list(self._collection.find().sort("due", ASCENDING).limit(limit))
+        )
 
     def start(self) -> None:
         """Fire in the background until stopped."""
@@ -76,7 +79,9 @@ class Timers:
         A command's id follows from its timer, so that firing twice decides once.
         """
         due: list[dict[str, Any]] = await asyncio.to_thread(
-            lambda: list(self._collection.find({"due": {"$lte": at}}).sort("due", ASCENDING).limit(SERVING))
+            lambda: list(
+                self._collection.find({"due": {"$lte": at}}).sort("due", ASCENDING).limit(SERVING)
+            )
         )
         await asyncio.gather(*map(self._fire, due))
         return len(due)
@@ -130,7 +135,9 @@ class Timers:
         finally:
             await self._leases.give_back(lease, 0)
 
-    async def _write_many(self, items: list[tuple[Later | CallOff, Envelope[Any]]]) -> Sequence[None]:
+    async def _write_many(
+        self, items: list[tuple[Later | CallOff, Envelope[Any]]]
+    ) -> Sequence[None]:
         writes = [self._write_of(what, cause) for what, cause in items]
         await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=True))
         return [None] * len(items)

@@ -1,4 +1,5 @@
-"""What carries envelopes between contexts: in-process by handing objects over, loopback through JSON."""
+"""What carries envelopes between contexts: in-process by handing objects over, loopback through
+JSON."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ class InProcess:
         """Call the handler."""
         handler = self._handlers.get(type(envelope.message))
         if handler is None:
-            raise NoHandler(f"nobody handles {envelope.message.type_name}: register its context's module")
+            raise NoHandler(
+                f"nobody handles {envelope.message.type_name}: register its context's module"
+            )
         return await handler(envelope.message, envelope)
 
     def serve(self, message: type[Request[Any]], handler: Handler) -> None:
@@ -74,7 +77,8 @@ class InProcess:
 
 
 class Loopback(InProcess):
-    """Serialises every envelope, answer, refusal and commit to JSON and back, as a network would."""
+    """Serialises every envelope, answer, refusal and commit to JSON and back, as a network
+    would."""
 
     def __init__(self) -> None:
         super().__init__()

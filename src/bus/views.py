@@ -37,11 +37,13 @@ class View(Generic[D]):
     """The events it wants, and the document that each of them changes."""
     evolve: Callable[[D | None, Any], D]
     indexes: Sequence[Sequence[tuple[str, int]]] = ()
-    """Compound indexes, on fields of the document (`doc.buyer_id`) or `first`, its first position."""
+    """Compound indexes, on fields of the document (`doc.buyer_id`) or `first`, its first
+    position."""
 
 
 class Stored(NamedTuple, Generic[D]):
-    """A document of a view: the version of its stream and the positions at which it began and is now."""
+    """A document of a view: the version of its stream and the positions at which it began and is
+    now."""
 
     id: str
     doc: D
@@ -51,7 +53,8 @@ class Stored(NamedTuple, Generic[D]):
 
 
 class Documents(Generic[D]):
-    """A view's documents in MongoDB: `view_<name>_v<version>`. A document never goes back in position."""
+    """A view's documents in MongoDB: `view_<name>_v<version>`. A document never goes back in
+    position."""
 
     def __init__(self, view: View[D], database: Database[dict[str, Any]]) -> None:
         self.view = view
@@ -83,7 +86,10 @@ class Documents(Generic[D]):
         """Documents that match; newest first unless told otherwise. Fields are under `doc.`."""
 
         def fetch() -> list[Stored[D]]:
-            return [self.read(found) for found in self.collection.find(query).sort(list(sort)).limit(limit)]
+            return [
+                self.read(found)
+                for found in self.collection.find(query).sort(list(sort)).limit(limit)
+            ]
 
         return await asyncio.to_thread(fetch)
 
@@ -144,7 +150,11 @@ class ViewWork(Generic[D]):
         missing = [id for id in changes if id not in self._warm]
         if missing:
             self._warm.update(await self._documents.get_many(missing))
-        changed = [stored for id, events in changes.items() if (stored := self._fold(id, events)) is not None]
+        changed = [
+            stored
+            for id, events in changes.items()
+            if (stored := self._fold(id, events)) is not None
+        ]
         if changed:
             await self._documents.put(changed)
             if self._written is not None:

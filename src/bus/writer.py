@@ -1,8 +1,8 @@
 """Group commit: one thread per log turns everything queued into one ordered insert.
 
 A position is claimed by inserting at head + 1. The next one is claimed only when that one is
-majority-committed, or stands before it in the same ordered insert: so what a majority sees is always
-a dense prefix, with no counter, no clock and no lock.
+majority-committed, or stands before it in the same ordered insert: so what a majority sees is
+always a dense prefix, with no counter, no clock and no lock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ GROUP = 500
 """Decisions in one insert, at most."""
 
 PATIENCE = 15.0
-"""Seconds for which the writer tries to find out what became of a group before it answers `Busy`."""
+"""Seconds for which the writer tries to find out what became of a group before it answers
+`Busy`."""
 
 DUPLICATE = 11000
 """MongoDB's code for a unique index that refuses."""
@@ -109,7 +110,10 @@ class Writer:
     def submit(self, pending: Pending) -> None:
         """Queue a decision; raises `Busy` when `capacity` wait already."""
         if self._queue.qsize() >= self._capacity:
-            raise Busy(f"{self._capacity} decisions wait for the {self._context} log; try again in a moment")
+            raise Busy(
+                f"{self._capacity} decisions wait for the {self._context} log; "
+                "try again in a moment"
+            )
         self._queue.put(pending)
 
     def _run(self) -> None:
@@ -142,12 +146,16 @@ class Writer:
                     pause = 0.001
                     continue
             except Exception as error:  # whatever it was: find out what became of the group
-                log.warning("log.uncertain", context=self._context, decisions=len(todo), error=str(error))
+                log.warning(
+                    "log.uncertain", context=self._context, decisions=len(todo), error=str(error)
+                )
                 self._head = None
                 pause = max(pause, 0.05)
                 if time.monotonic() > give_up:
                     for pending in todo:
-                        pending.verdict = Busy(f"the {self._context} log cannot be written now: {error}", 5)
+                        pending.verdict = Busy(
+                            f"the {self._context} log cannot be written now: {error}", 5
+                        )
                     return
                 with suppress(PyMongoError):  # still away: the next insert will tell
                     self._look_up(todo)
@@ -155,7 +163,8 @@ class Writer:
             pause = min(pause * 2, 0.5)
 
     def _undecided(self, group: list[Pending]) -> list[Pending]:
-        """What is still to be written, without the decisions that were made upon one that failed."""
+        """What is still to be written, without the decisions that were made upon one that
+        failed."""
         todo = []
         for pending in group:
             if pending.verdict is None and any(basis.failed for basis in pending.after):
@@ -169,7 +178,9 @@ class Writer:
         if self._head is None:
             self._head = head_of(self._collection)
         first = self._head + 1
-        documents = [{"_id": position, **pending.document} for position, pending in enumerate(todo, first)]
+        documents = [
+            {"_id": position, **pending.document} for position, pending in enumerate(todo, first)
+        ]
         failure: dict[str, Any] | None = None
         done = len(todo)
         try:
@@ -177,7 +188,11 @@ class Writer:
         except BulkWriteError as error:
             details: Any = error.details
             failure = next(iter(details.get("writeErrors", ())), None)
-            if failure is None or failure.get("code") != DUPLICATE or details.get("writeConcernErrors"):
+            if (
+                failure is None
+                or failure.get("code") != DUPLICATE
+                or details.get("writeConcernErrors")
+            ):
                 raise
             done = int(failure["index"])
         for position, pending in enumerate(todo[:done], first):
@@ -199,7 +214,7 @@ class Writer:
                 taken = self._collection.find_one({"_id": position}, {"_id": 1})
                 key = {"_id": 1} if taken else {"writes.stream": 1}
             if "command" in key:
-                return False  # decided elsewhere, but no majority has it yet: it will appear, or go away
+                return False  # decided, but no majority has it yet: it will appear, or go away
             if "_id" not in key:
                 pending.verdict = Conflict("another process wrote the stream first")
                 return True
@@ -208,7 +223,9 @@ class Writer:
 
     def _look_up(self, todo: list[Pending]) -> None:
         """Give the verdict on every command that stands in the log already, by whoever's hand."""
-        found = self._collection.find({"command": {"$in": [pending.command for pending in todo]}}, {"command": 1})
+        found = self._collection.find(
+            {"command": {"$in": [pending.command for pending in todo]}}, {"command": 1}
+        )
         positions = {document["command"]: int(document["_id"]) for document in found}
         for pending in todo:
             if pending.command in positions:

@@ -1,1 +1,18 @@
-"""The ordering context."""
+"""Ordering: the life of an order, from basket to doorstep.
+
+It directs and does none of the work itself: it asks catalog and delivery what a basket costs, then
+sends each of the others what is to be done and hears what came of it.
+
+Glossary
+    basket       what a buyer wants: SKUs and quantities
+    quote        what a basket costs at somebody's door, right now
+    order        a basket that was placed, at the prices of that moment
+    attempt      one try of the buyer to pay
+    client       the web shop that placed the order; it sees its own orders only
+    cancelling   called off, but the money is not provably back yet
+
+In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, GetOrder, AwaitOrder, ListOrders, GetHistory.
+Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock; to payment AuthorizePayment,
+CapturePayment, CancelPayment; to delivery ScheduleDelivery, CancelDelivery.
+Start reading at `order.py` (the rules), then `policies.py` (what follows from what).
+"""

@@ -1,4 +1,5 @@
-"""What ordering says to the world: a basket is quoted, an order placed, paid, cancelled and read."""
+"""What ordering says to the world: a basket is quoted, an order placed, paid, cancelled and
+read."""
 
 from __future__ import annotations
 
@@ -7,12 +8,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bus.messages import Address, Command, Document, Done, Id, Model, Money, Page, Query, Text
-from catalog.contract import MAX_QUANTITY
-from delivery.contract import Slot
-from payment.contract import Means, NextAction
+from bus.messages import (
+    Address,
+    Command,
+    Document,
+    Done,
+    Id,
+    Model,
+    Money,
+    Page,
+    Quantity,
+    Query,
+    Text,
+)
 
-Status = Literal["pending", "confirmed", "completed", "rejected", "expired", "cancelling", "cancelled"]
+Method = Literal["card", "store_credit"]
+
+Status = Literal[
+    "pending", "confirmed", "completed", "rejected", "expired", "cancelling", "cancelled"
+]
 PaymentStatus = Literal[
     "not_paid",
     "requires_action",
@@ -28,11 +42,33 @@ FulfillmentStatus = Literal["unfulfilled", "scheduled", "shipped", "delivered", 
 TERMINAL: frozenset[Status] = frozenset({"completed", "rejected", "expired", "cancelled"})
 
 
+class Means(Model):
+    """How the buyer pays: `token` stands for the card, as the gateway's browser library made it."""
+
+    method: Method
+    token: Text
+
+
+class NextAction(Model):
+    """What the buyer has to do before the gateway goes on: 3-D Secure, say."""
+
+    type: str
+    url: str
+
+
+class Slot(Model):
+    """A window of time in which the goods can be brought."""
+
+    slot_id: str
+    from_: datetime = Field(alias="from")
+    to: datetime
+
+
 class Item(Model):
     """So many pieces of a SKU."""
 
     sku: Id
-    quantity: int = Field(ge=1, le=MAX_QUANTITY)
+    quantity: Quantity
 
 
 Basket = Annotated[tuple[Item, ...], Field(min_length=1, max_length=200)]
@@ -120,7 +156,7 @@ class PayOrder(Command[Done[OrderDocument]], name="ordering.PayOrder"):
     """Pay again with other means, or after the buyer has done what the gateway asked for."""
 
     order_id: Id
-    method: Literal["card", "store_credit"]
+    method: Method
     token: Text
 
 

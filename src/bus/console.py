@@ -1,0 +1,99 @@
+"""What a context's part of the CLI stands on: a shop to talk to, and ways to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn, Protocol, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bus.dispatch import Bus
+from bus.platform import Platform
+
+R = TypeVar("R")
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+AsJson = typer.Option(False, "--json", help="Print JSON for programs, one object a line.")
+"""The option every command has."""
+
+
+class Running(Protocol):
+    """A shop at work for the length of a command."""
+
+    @property
+    def bus(self) -> Bus:
+        """Where to send commands and ask queries, as the administrator."""
+
+    @property
+    def platform(self) -> Platform:
+        """What the shop stands on."""
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """Do this on the shop's event loop and wait for it."""
+
+
+Open = Callable[[], AbstractContextManager[Running]]
+
+
+def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows on stdout: a table of these columns for people, or every field as JSON lines."""
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row, default=str, ensure_ascii=False))
+        return
+    if not rows:
+        stderr.print("[dim]nothing to show[/dim]")
+        return
+    table = Table(
+        *(column.replace("_", " ") for column in columns),
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+    )
+    for row in rows:
+        table.add_row(
+            *(str(row.get(column, "") if row.get(column) is not None else "") for column in columns)
+        )
+    # To a file or a pipe, a row is a line however long it is.
+    Console(highlight=False, width=None if stdout.is_terminal else 10_000).print(table)
+
+
+def show_one(fields: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one thing on stdout: a line a field for people, or JSON."""
+    if as_json:
+        typer.echo(json.dumps(fields, default=str, ensure_ascii=False))
+        return
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        stdout.print(f"[bold]{name.replace('_', ' ').ljust(width)}[/bold]  ", end="")
+        stdout.print(str(value), markup=False, soft_wrap=True)
+
+
+def fail(message: str) -> NoReturn:
+    """One clear line on stderr, and exit 1."""
+    typer.echo(f"shop: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def progress() -> Progress:
+    """A progress bar on stderr, gone when the work is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+    )
+
+
+def money(amount: Mapping[str, Any]) -> str:
+    """Money as people read it: `10.50 EUR`."""
+    return f"{amount['amount'] / 100:.2f} {amount['currency']}"
