@@ -82,6 +82,11 @@ class Cache:
         if not self.away:
             await self._put((key, entry))
 
+    async def put_all(self, entries: list[tuple[str, Entry]]) -> None:
+        """Keep many entries, as `put` does each."""
+        if not self.away:
+            await self._put_many(entries)
+
     async def _get_many(self, keys: list[str]) -> list[bytes | None]:
         redis = self._redis
         if redis is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
@@ -42,7 +42,7 @@ class Message(Model):
             cls.type_name = name
 
 
-class Request(Message, Generic[R]):
+class Request(Message, Generic[R_co]):
     """A message that is answered with an `R`; send a `Command` or ask a `Query`."""
 
     @classmethod
@@ -57,11 +57,11 @@ class Request(Message, Generic[R]):
         )
 
 
-class Command(Request[R], Generic[R]):
+class Command(Request[R_co], Generic[R_co]):
     """An order to do something; one handler decides it and answers with an `R`."""
 
 
-class Query(Request[R], Generic[R]):
+class Query(Request[R_co], Generic[R_co]):
     """A question; one handler answers it with an `R` and changes nothing."""
 
 

@@ -70,6 +70,13 @@ class States:
         return self._warm[stream.name].version
 
 
+class Loaded(NamedTuple, Generic[S]):
+    """A stream's state (`None`: nothing has happened on it) and version."""
+
+    state: S | None
+    version: int
+
+
 class Decided(NamedTuple, Generic[S]):
     """What came of a decision on one stream."""
 
@@ -130,16 +137,16 @@ class Streams:
         commit, _, _ = await self._decide(tuple(streams), decision, envelope)
         return commit
 
-    async def load(self, stream: Stream[S]) -> tuple[S | None, int]:
+    async def load(self, stream: Stream[S]) -> Loaded[S]:
         """A stream's state and version as they are committed, or about to be."""
         warm = await self._warmed(stream)
-        return cast("S | None", warm.state), warm.version
+        return Loaded(warm.state, warm.version)
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams."""
         return [(await self._warmed(stream)).state for stream in streams]
 
-    async def as_of(self, stream: Stream[S], position: int) -> tuple[S | None, int]:
+    async def as_of(self, stream: Stream[S], position: int) -> Loaded[S]:
         """A stream's state and version as they were at a position of the log."""
         state, version = None, 0
         for commit in await self.log.history(stream.name):
@@ -148,7 +155,7 @@ class Streams:
             for event, name, at in commit.events:
                 if name == stream.name:
                     state, version = stream.kind.evolve(state, event), at
-        return state, version
+        return Loaded(state, version)
 
     async def earlier(self, envelope: Envelope[Any]) -> Commit | None:
         """What this command, if it came with an idempotency key, has already led to.

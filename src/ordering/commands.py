@@ -74,7 +74,7 @@ class ReturnMoney(Step, name="ordering.ReturnMoney"):
     amount: Money | None = None
 
 
-class CallOff(Step, name="ordering.CallOff"):
+class AbandonOrder(Step, name="ordering.AbandonOrder"):
     """The shop cannot serve the order after all."""
 
     reason: str

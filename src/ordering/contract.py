@@ -173,6 +173,16 @@ class GetOrder(Query[Document], name="ordering.GetOrder"):
     order_id: Id
 
 
+class AwaitOrder(Query[OrderDocument], name="ordering.AwaitOrder"):
+    """The order once it has settled: it has moved on, or it is the buyer's turn.
+
+    After `seconds`, as it is then. Refused with `unknown_order`.
+    """
+
+    order_id: Id
+    seconds: int = Field(ge=0, le=30)
+
+
 class ListOrders(Query[Page], name="ordering.ListOrders"):
     """The asker's orders, newest first; once the lists know the log up to `min_position`."""
 
@@ -191,6 +201,13 @@ class Happening(Model):
     type: str
     at: datetime
     data: dict[str, object]
+
+
+class Happenings(Model):
+    """An order's history, oldest first; always whole."""
+
+    data: tuple[Happening, ...]
+    has_more: bool = False
 
 
 class GetHistory(Query[tuple[Happening, ...]], name="ordering.GetHistory"):

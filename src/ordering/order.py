@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import assert_never
 
 from bus.messages import Address, Event, Money, NotFound, Refused
 from ordering.contract import (
@@ -277,9 +277,7 @@ def _evolved(order: Order, event: OrderEvent) -> Order:
         case ActionRequired(action=action):
             return replace(order, payment_status="requires_action", next_action=action)
         case OrderConfirmed():
-            return replace(
-                order, status="confirmed", payment_status="authorized", next_action=None
-            )
+            return replace(order, status="confirmed", payment_status="authorized", next_action=None)
         case OrderExpired():
             return replace(order, status="expired", next_action=None, reason="not_paid_in_time")
         case DeliveryArranged(slot=slot):
@@ -455,7 +453,7 @@ def cancel(order: Order, reason: str, now: datetime) -> Events:
     return [_cancellation(order, reason, now)]
 
 
-def call_off(order: Order, reason: str, now: datetime) -> Events:
+def abandon(order: Order, reason: str, now: datetime) -> Events:
     """The shop itself cannot serve the order after all; where nothing is to be done, it doesn't."""
     if order.status not in ("pending", "confirmed") or order.shipped:
         return []

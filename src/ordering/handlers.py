@@ -1,0 +1,190 @@
+"""What ordering does when told to: price, decide, append."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from bus.dispatch import Bus
+from bus.envelope import Envelope
+from bus.messages import Done, Refused, derived_id, now
+from bus.platform import Context
+from bus.streams import Decided
+from catalog.contract import GetOffers
+from delivery.contract import QuoteDelivery
+from ordering import commands as steps
+from ordering import order as rules
+from ordering import pricing
+from ordering.contract import (
+    CancelOrder,
+    Means,
+    OrderDocument,
+    PayOrder,
+    PlaceOrder,
+    PricedItem,
+    Quote,
+    QuoteBasket,
+)
+from ordering.order import Events, Order, OrderPlaced, known
+from ordering.views import cache_key, entry_of, may_see, orders, present
+
+STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
+    steps.RequestPayment: lambda order, step: rules.request_payment(order, now()),
+    steps.RejectOrder: lambda order, step: rules.reject(order, step.reason, now()),
+    steps.ConfirmOrder: lambda order, step: rules.confirm(order, now()),
+    steps.DeclinePayment: lambda order, step: rules.decline(
+        order, step.attempt, step.reason, now()
+    ),
+    steps.RequireAction: lambda order, step: rules.require_action(
+        order, step.attempt, step.action, now()
+    ),
+    steps.ExpireOrder: lambda order, step: rules.expire(order, now()),
+    steps.ArrangeDelivery: lambda order, step: rules.arrange_delivery(order, step.slot, now()),
+    steps.ShipOrder: lambda order, step: rules.ship(order, now()),
+    steps.TakePayment: lambda order, step: rules.take_payment(order, step.amount, now()),
+    steps.DeliverOrder: lambda order, step: rules.deliver(order, now()),
+    steps.TakeBack: lambda order, step: rules.take_back(order, now()),
+    steps.ReturnMoney: lambda order, step: rules.return_money(
+        order, step.amount or order.total.zero(), now()
+    ),
+    steps.AbandonOrder: lambda order, step: rules.abandon(order, step.reason, now()),
+}
+"""The steps of an order's life, and the rule that decides each."""
+
+
+class Handlers:
+    """The commands about orders, and the quote they begin with."""
+
+    def __init__(self, bus: Bus, home: Context, expiry: timedelta) -> None:
+        self._bus = bus
+        self._home = home
+        self._expiry = expiry
+
+    async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
+        """What the basket costs now."""
+        return await self._quote(query, envelope)
+
+    async def place(
+        self, command: PlaceOrder, envelope: Envelope[PlaceOrder]
+    ) -> Done[OrderDocument]:
+        """Quote again, then commit the order at those prices."""
+        order_id = f"ord_{derived_id('order', envelope.id)}"
+        try:
+            placed = await self._placed(order_id, command, envelope)
+        except Refused:
+            # What is refused today may have been accepted yesterday, under the same key.
+            earlier = await self._home.streams.earlier(envelope)
+            if earlier is None:
+                raise
+            return await self._as_placed(order_id, earlier.position)
+        decided = await self._home.streams.decide(
+            orders(order_id), lambda order: rules.place(order, placed), envelope, new=True
+        )
+        if decided.commit is None or decided.state is None:
+            raise RuntimeError(f"order {order_id} was placed under another command")
+        if decided.repeated:
+            return await self._as_placed(order_id, decided.commit.position)
+        return Done(
+            answer=present(decided.state, decided.version), position=decided.commit.position
+        )
+
+    async def pay(self, command: PayOrder, envelope: Envelope[PayOrder]) -> Done[OrderDocument]:
+        """Another attempt to pay."""
+        means = Means(method=command.method, token=command.token)
+        return await self._decide(
+            command.order_id, lambda order: rules.pay(order, means, now()), envelope
+        )
+
+    async def cancel(
+        self, command: CancelOrder, envelope: Envelope[CancelOrder]
+    ) -> Done[OrderDocument]:
+        """Call it off."""
+        reason = command.reason or "cancelled_by_buyer"
+        return await self._decide(
+            command.order_id, lambda order: rules.cancel(order, reason, now()), envelope
+        )
+
+    def step(self, rule: Callable[[Order, Any], Events]) -> Callable[..., Awaitable[None]]:
+        """The handler of a step. A step of an order that isn't ours to know changes nothing."""
+
+        async def handle(command: steps.Step, envelope: Envelope[Any]) -> None:
+            await self._home.streams.decide(
+                orders(command.order_id),
+                lambda order: [] if order is None else rule(order, command),
+                envelope,
+            )
+
+        return handle
+
+    async def _decide(
+        self, order_id: str, rule: Callable[[Order], Events], envelope: Envelope[Any]
+    ) -> Done[OrderDocument]:
+        def decision(found: Order | None) -> Events:
+            order = known(found, order_id)
+            if not may_see(envelope.principal, order.client):
+                known(None, order_id)
+            return rule(order)
+
+        decided: Decided[Order] = await self._home.streams.decide(
+            orders(order_id), decision, envelope
+        )
+        order = known(decided.state, order_id)
+        # The next read, on whichever replica, must see what was just decided.
+        await self._home.cache.put(cache_key(order_id), entry_of(order, decided.version))
+        position = decided.commit.position if decided.commit else 0
+        return Done(
+            answer=present(order, decided.version), position=position, repeated=decided.repeated
+        )
+
+    async def _as_placed(self, order_id: str, position: int) -> Done[OrderDocument]:
+        """The first answer again: the order as it was when it was placed."""
+        order, version = await self._home.streams.as_of(orders(order_id), position)
+        return Done(
+            answer=present(known(order, order_id), version), position=position, repeated=True
+        )
+
+    async def _placed(
+        self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]
+    ) -> OrderPlaced:
+        quoted = await self._quote(command, envelope)
+        pricing.check_total(quoted, command.expected_total)
+        at = now()
+        return OrderPlaced(
+            order_id=order_id,
+            client=envelope.principal.name,
+            buyer_id=command.buyer_id,
+            items=tuple(_without_availability(item) for item in quoted.items),
+            destination=command.destination,
+            product_cost=quoted.product_cost,
+            delivery_cost=quoted.delivery_cost,
+            total=quoted.total,
+            means=command.payment,
+            payment_id=order_id.replace("ord_", "pay_"),
+            delivery_id=order_id.replace("ord_", "dlv_"),
+            warehouse_id=quoted.warehouse_id,
+            slot=pricing.chosen_slot(quoted, command.slot_id),
+            at=at,
+            expires_at=at + self._expiry,
+        )
+
+    async def _quote(self, basket: QuoteBasket | PlaceOrder, envelope: Envelope[Any]) -> Quote:
+        skus = tuple(dict.fromkeys(item.sku for item in basket.items))
+        items = pricing.price_items(
+            basket.items, await self._bus.ask(GetOffers(skus=skus), envelope)
+        )
+        goods = pricing.product_cost(items)
+        way = await self._bus.ask(
+            QuoteDelivery(destination=basket.destination, goods=goods), envelope
+        )
+        return pricing.quote(items, goods, way, now())
+
+
+def _without_availability(item: PricedItem) -> PricedItem:
+    return PricedItem(
+        sku=item.sku,
+        name=item.name,
+        quantity=item.quantity,
+        unit_price=item.unit_price,
+        line_total=item.line_total,
+    )

@@ -1,0 +1,45 @@
+"""Ordering's wiring, in one table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import get_args
+
+from bus.platform import Context, Platform
+from ordering import commands as steps
+from ordering.contract import (
+    AwaitOrder,
+    CancelOrder,
+    GetHistory,
+    GetOrder,
+    ListOrders,
+    PayOrder,
+    PlaceOrder,
+    QuoteBasket,
+)
+from ordering.handlers import STEPS, Handlers
+from ordering.order import OrderEvent
+from ordering.policies import POLICIES
+from ordering.views import ORDERS, Reads, cache_writer
+
+
+def register(platform: Platform, *, expiry: timedelta) -> Context:
+    """Put ordering to work. `expiry`: how long an order may wait for its money."""
+    bus = platform.bus
+    home = platform.context("ordering", events=get_args(OrderEvent), timed=(steps.ExpireOrder,))
+    reads = Reads(home, home.view(ORDERS, written=cache_writer(home.cache)))
+    does = Handlers(bus, home, expiry)
+
+    bus.handle(QuoteBasket, does.quote)
+    bus.handle(PlaceOrder, does.place)
+    bus.handle(PayOrder, does.pay)
+    bus.handle(CancelOrder, does.cancel)
+    bus.handle(GetOrder, reads.get)
+    bus.handle(AwaitOrder, reads.wait)
+    bus.handle(ListOrders, reads.list)
+    bus.handle(GetHistory, reads.history)
+    for step, rule in STEPS.items():
+        bus.handle(step, does.step(rule))
+
+    bus.react("ordering.checkout", POLICIES)
+    return home

@@ -1,0 +1,147 @@
+"""What follows from what in the life of an order: event in, commands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bus.policies import CallOff, Later, Policy
+from catalog import contract as catalog
+from delivery import contract as delivery
+from ordering import commands as steps
+from ordering.contract import NextAction, Slot
+from ordering.order import (
+    CancellationRequested,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+    OrderPlaced,
+    OrderRejected,
+    OrderShipped,
+    PaymentRequested,
+)
+from payment import contract as payment
+
+Orders = list[Any]
+
+
+def on_placed(event: OrderPlaced) -> Orders:
+    """Keep the stock, and do not wait for the money for ever."""
+    lines = tuple(
+        catalog.Line(sku=item.sku, quantity=item.quantity, unit_price=item.unit_price)
+        for item in event.items
+    )
+    return [
+        catalog.ReserveStock(
+            reservation_id=event.order_id, lines=lines, expires_at=event.expires_at
+        ),
+        Later(expiry(event.order_id), event.expires_at, steps.ExpireOrder(order_id=event.order_id)),
+    ]
+
+
+def on_payment_requested(event: PaymentRequested) -> Orders:
+    """Have the money set aside."""
+    return [
+        payment.AuthorizePayment(
+            payment_id=event.payment_id,
+            reference=event.order_id,
+            buyer_id=event.buyer_id,
+            attempt=event.attempt,
+            amount=event.amount,
+            means=payment.Means(method=event.means.method, token=event.means.token),
+        )
+    ]
+
+
+def on_confirmed(event: OrderConfirmed) -> Orders:
+    """The stock is theirs now, and somebody has to bring it."""
+    return [
+        catalog.AllocateStock(reservation_id=event.order_id),
+        delivery.ScheduleDelivery(
+            delivery_id=event.delivery_id,
+            reference=event.order_id,
+            warehouse_id=event.warehouse_id,
+            destination=event.destination,
+            slot_id=event.slot.slot_id if event.slot else None,
+        ),
+        CallOff(expiry(event.order_id)),
+    ]
+
+
+def on_rejected(event: OrderRejected) -> Orders:
+    """There is nothing left to expire."""
+    return [CallOff(expiry(event.order_id))]
+
+
+def on_expired(event: OrderExpired) -> Orders:
+    """An attempt may still be under way: whatever comes of it is given back."""
+    return [
+        payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
+        catalog.ReleaseStock(reservation_id=event.order_id),
+    ]
+
+
+def on_shipped(event: OrderShipped) -> Orders:
+    """The goods have left: take the money, and the goods off the shelf."""
+    return [
+        payment.CapturePayment(payment_id=event.payment_id),
+        catalog.ShipStock(reservation_id=event.order_id),
+    ]
+
+
+def on_cancellation(event: CancellationRequested) -> Orders:
+    """The money goes back first. Nobody needs to come for goods whose money goes back."""
+    return [
+        payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
+        delivery.CancelDelivery(delivery_id=event.delivery_id, reference=event.order_id),
+        CallOff(expiry(event.order_id)),
+    ]
+
+
+def on_cancelled(event: OrderCancelled) -> Orders:
+    """The money is back: the goods may be sold to somebody else."""
+    return [catalog.ReleaseStock(reservation_id=event.order_id)]
+
+
+def expiry(order_id: str) -> str:
+    """The name of the timer at which an order expires."""
+    return f"expire-{order_id}"
+
+
+def _slot(slot: delivery.Slot | None) -> Slot | None:
+    return Slot.model_validate(slot.model_dump()) if slot else None
+
+
+POLICIES: Mapping[type[Any], Policy] = {
+    OrderPlaced: on_placed,
+    PaymentRequested: on_payment_requested,
+    OrderConfirmed: on_confirmed,
+    OrderRejected: on_rejected,
+    OrderExpired: on_expired,
+    OrderShipped: on_shipped,
+    CancellationRequested: on_cancellation,
+    OrderCancelled: on_cancelled,
+    catalog.StockReserved: lambda e: [steps.RequestPayment(order_id=e.reservation_id)],
+    catalog.StockDenied: lambda e: [steps.RejectOrder(order_id=e.reservation_id, reason=e.reason)],
+    payment.PaymentAuthorized: lambda e: [steps.ConfirmOrder(order_id=e.reference)],
+    payment.PaymentDeclined: lambda e: [
+        steps.DeclinePayment(order_id=e.reference, attempt=e.attempt, reason=e.reason)
+    ],
+    payment.PaymentActionRequired: lambda e: [
+        steps.RequireAction(
+            order_id=e.reference,
+            attempt=e.attempt,
+            action=NextAction(type=e.action.type, url=e.action.url),
+        )
+    ],
+    payment.PaymentCaptured: lambda e: [steps.TakePayment(order_id=e.reference, amount=e.amount)],
+    payment.PaymentVoided: lambda e: [steps.ReturnMoney(order_id=e.reference)],
+    payment.PaymentRefunded: lambda e: [steps.ReturnMoney(order_id=e.reference, amount=e.amount)],
+    delivery.DeliveryScheduled: lambda e: [
+        steps.ArrangeDelivery(order_id=e.reference, slot=_slot(e.slot))
+    ],
+    delivery.DeliveryPickedUp: lambda e: [steps.ShipOrder(order_id=e.reference)],
+    delivery.DeliveryDelivered: lambda e: [steps.DeliverOrder(order_id=e.reference)],
+    delivery.DeliveryReturned: lambda e: [steps.TakeBack(order_id=e.reference)],
+}
+"""The checkout, in one table: what is done when this has happened."""

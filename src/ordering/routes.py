@@ -1,0 +1,158 @@
+"""Ordering's part of the REST surface."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import Response
+
+from bus.dispatch import Bus
+from bus.messages import Done
+from bus.rest import Ask, Endpoint, answer, document, done, page
+from delivery.contract import GetDelivery
+from ordering.contract import (
+    AwaitOrder,
+    CancelOrder,
+    GetHistory,
+    GetOrder,
+    Happenings,
+    ListOrders,
+    OrderDocument,
+    PayOrder,
+    PlaceOrder,
+    Quote,
+    QuoteBasket,
+)
+
+MAX_WAIT = 30
+
+BASKET = {
+    "items": [{"sku": "MUG-BLUE", "quantity": 2}],
+    "destination": {
+        "house_number": "12",
+        "road": "Landstrasse",
+        "district": "Schaan",
+        "postcode": "9494",
+        "country": "LI",
+    },
+}
+
+
+def waits(ask: Ask) -> int:
+    """The seconds in `Prefer: wait=N`, at most 30; 0 when the client does not care to wait."""
+    found = re.search(r"\bwait=(\d{1,6})\b", ask.http.headers.get("prefer", ""))
+    return min(int(found[1]), MAX_WAIT) if found else 0
+
+
+def endpoints(bus: Bus) -> list[Endpoint]:
+    """The rows of the surface."""
+
+    async def settle(ask: Ask, found: Done[OrderDocument]) -> Done[OrderDocument]:
+        seconds = waits(ask)
+        if not seconds:
+            return found
+        query = AwaitOrder(order_id=found.answer.order_id, seconds=seconds)
+        settled = await bus.ask(query, ask.envelope)
+        return Done(answer=settled, position=found.position, repeated=found.repeated)
+
+    async def quote(ask: Ask) -> Response:
+        return answer(await bus.deliver(ask.envelope))
+
+    async def place(ask: Ask) -> Response:
+        found = await settle(ask, await bus.deliver(ask.envelope))
+        return done(found, 201, {"Location": f"/v1/orders/{found.answer.order_id}"})
+
+    async def change(ask: Ask) -> Response:
+        return done(await settle(ask, await bus.deliver(ask.envelope)))
+
+    async def get(ask: Ask) -> Response:
+        return document(ask, await bus.deliver(ask.envelope))
+
+    async def listed(ask: Ask) -> Response:
+        return page(await bus.deliver(ask.envelope))
+
+    async def history(ask: Ask) -> Response:
+        return answer(Happenings(data=await bus.deliver(ask.envelope)))
+
+    async def delivery(ask: Ask) -> Response:
+        order = await bus.deliver(ask.envelope)  # is it theirs?
+        delivery_id = OrderDocument.model_validate_json(order.body).delivery_id
+        return document(ask, await bus.ask(GetDelivery(delivery_id=delivery_id), ask.envelope))
+
+    row = Endpoint
+    return [
+        row(
+            "POST",
+            "/v1/orders",
+            "shop",
+            place,
+            "Place an order",
+            PlaceOrder,
+            OrderDocument,
+            status=201,
+            creates=True,
+            example={
+                "buyer_id": "buyer-1",
+                **BASKET,
+                "payment": {"method": "card", "token": "pm_card_visa"},
+            },
+        ),
+        row(
+            "GET",
+            "/v1/orders",
+            "shop",
+            listed,
+            "Orders, newest first",
+            ListOrders,
+            OrderDocument,
+            listed=True,
+        ),
+        row("GET", "/v1/orders/{order_id}", "shop", get, "One order", GetOrder, OrderDocument),
+        row(
+            "POST",
+            "/v1/orders/{order_id}/cancel",
+            "shop",
+            change,
+            "Call an order off",
+            CancelOrder,
+            OrderDocument,
+            example={"reason": "changed my mind"},
+        ),
+        row(
+            "POST",
+            "/v1/orders/{order_id}/payment",
+            "shop",
+            change,
+            "Pay again",
+            PayOrder,
+            OrderDocument,
+            example={"method": "card", "token": "pm_card_visa"},
+        ),
+        row(
+            "GET",
+            "/v1/orders/{order_id}/history",
+            "shop",
+            history,
+            "Everything that happened to an order",
+            GetHistory,
+            Happenings,
+        ),
+        row(
+            "GET",
+            "/v1/orders/{order_id}/delivery",
+            "shop",
+            delivery,
+            "Where the goods are",
+            GetOrder,
+        ),
+        row(
+            "POST",
+            "/v1/quotes",
+            "shop",
+            quote,
+            "What a basket costs at somebody's door",
+            QuoteBasket,
+            Quote,
+            example=BASKET,
+        ),
+    ]

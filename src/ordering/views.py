@@ -1,0 +1,188 @@
+"""Orders as they are read: one by its id from the cache, lists from their view."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+from bus.cache import Cache, Entry
+from bus.envelope import Envelope
+from bus.messages import Busy, Document, NotFound, Page, Principal
+from bus.platform import Context
+from bus.streams import Kind
+from bus.views import Documents, Stored, View
+from ordering.contract import (
+    TERMINAL,
+    AwaitOrder,
+    GetHistory,
+    GetOrder,
+    Happening,
+    ListOrders,
+    OrderDocument,
+)
+from ordering.order import Order, OrderEvent, evolve, known
+
+orders: Kind[Order] = Kind("order", evolve)
+
+ORDERS = View(
+    name="orders",
+    version=1,
+    shape=Order,
+    ids=dict.fromkeys(get_args(OrderEvent), lambda event: str(event.order_id)),
+    evolve=evolve,
+    indexes=[
+        [("first", -1)],
+        [("doc.client", 1), ("first", -1)],
+        [("doc.client", 1), ("doc.buyer_id", 1), ("first", -1)],
+        [("doc.client", 1), ("doc.status", 1), ("first", -1)],
+    ],
+)
+
+
+def present(order: Order, version: int) -> OrderDocument:
+    """The order as its buyer sees it."""
+    return OrderDocument(
+        order_id=order.order_id,
+        buyer_id=order.buyer_id,
+        status=order.status,
+        payment_status=order.payment_status,
+        fulfillment_status=order.fulfillment_status,
+        items=order.items,
+        destination=order.destination,
+        product_cost=order.product_cost,
+        delivery_cost=order.delivery_cost,
+        total=order.total,
+        refunded=order.refunded,
+        payment_id=order.payment_id,
+        delivery_id=order.delivery_id,
+        slot=order.slot,
+        next_action=order.next_action,
+        reason=order.reason,
+        placed_at=order.placed_at,
+        updated_at=order.updated_at,
+        version=version,
+    )
+
+
+def entry_of(order: Order, version: int) -> Entry:
+    """The order as it is cached: its client owns it."""
+    body = present(order, version).model_dump_json(exclude_none=True).encode()
+    return Entry(version, order.client, body)
+
+
+def cache_key(order_id: str) -> str:
+    """Where an order is cached."""
+    return f"order:{order_id}"
+
+
+def cache_writer(cache: Cache) -> Callable[[Sequence[Stored[Order]]], Any]:
+    """Puts what the view's reader has written into the cache."""
+
+    async def written(changed: Sequence[Stored[Order]]) -> None:
+        await cache.put_all(
+            [(cache_key(stored.id), entry_of(stored.doc, stored.version)) for stored in changed]
+        )
+
+    return written
+
+
+def may_see(principal: Principal, client: str) -> bool:
+    """A client sees its own orders; the shop itself and its administrator see all."""
+    return principal.inside or principal.name == client
+
+
+def settled(order: Order) -> bool:
+    """Whether there is nothing to wait for: the order has moved on, or it is the buyer's turn."""
+    return order.status not in ("pending", "cancelling") or order.payment_status in (
+        "requires_action",
+        "declined",
+    )
+
+
+class Reads:
+    """The queries about orders."""
+
+    def __init__(self, home: Context, lists: Documents[Order]) -> None:
+        self._home = home
+        self._lists = lists
+
+    async def get(self, query: GetOrder, envelope: Envelope[GetOrder]) -> Document:
+        """From the cache, else from the order's stream, which is always up to date."""
+        entry = await self._home.cache.get(cache_key(query.order_id))
+        if entry is None:
+            order, version = await self._home.streams.load(orders(query.order_id))
+            entry = entry_of(known(order, query.order_id), version)
+            await self._home.cache.put(cache_key(query.order_id), entry)
+        if not may_see(envelope.principal, entry.owner):
+            known(None, query.order_id)
+        return Document(version=entry.version, body=entry.body)
+
+    async def wait(self, query: AwaitOrder, envelope: Envelope[AwaitOrder]) -> OrderDocument:
+        """The order once it has settled, or after `seconds` as it is then."""
+        order, version = await self._own(query.order_id, envelope.principal)
+        try:
+            async with asyncio.timeout(query.seconds):
+                while not settled(order):
+                    await self._home.streams.changed(orders(query.order_id), version)
+                    order, version = await self._own(query.order_id, envelope.principal)
+        except TimeoutError:
+            pass
+        return present(order, version)
+
+    async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:
+        """A page of orders, newest first."""
+        if query.min_position and not await self._home.seen(self._lists, query.min_position):
+            raise Busy(f"the lists do not show position {query.min_position} yet; ask again")
+        filters: dict[str, Any] = {}
+        if not envelope.principal.inside:
+            filters["doc.client"] = envelope.principal.name
+        for field in ("buyer_id", "status"):
+            value = getattr(query, field)
+            if value is not None:
+                filters[f"doc.{field}"] = value
+        if query.starting_after is not None:
+            filters["first"] = {"$lt": await self._first_of(query.starting_after, filters)}
+        found = await self._lists.find(filters, limit=query.limit + 1)
+        shown = found[: query.limit]
+        return Page(
+            data=tuple(entry_of(stored.doc, stored.version).body for stored in shown),
+            has_more=len(found) > query.limit,
+        )
+
+    async def history(
+        self, query: GetHistory, envelope: Envelope[GetHistory]
+    ) -> tuple[Happening, ...]:
+        """Every event of one order."""
+        await self._own(query.order_id, envelope.principal)
+        stream = orders(query.order_id).name
+        return tuple(
+            Happening(
+                position=commit.position,
+                version=version,
+                type=event.type_name,
+                at=commit.at,
+                data=event.model_dump(mode="json", exclude_none=True),
+            )
+            for commit in await self._home.log.history(stream)
+            for event, name, version in commit.events
+            if name == stream
+        )
+
+    async def _own(self, order_id: str, principal: Principal) -> tuple[Order, int]:
+        found, version = await self._home.streams.load(orders(order_id))
+        order = known(found, order_id)
+        if not may_see(principal, order.client):
+            known(None, order_id)
+        return order, version
+
+    async def _first_of(self, order_id: str, filters: Mapping[str, Any]) -> int:
+        """Where a page goes on: behind this order, which must be the asker's."""
+        owner = {"doc.client": filters["doc.client"]} if "doc.client" in filters else {}
+        found = await self._lists.find({"_id": order_id, **owner}, limit=1)
+        if not found:
+            raise NotFound("unknown_order", f"there is no order {order_id} of yours to go on from")
+        return found[0].first
+
+
+__all__ = ["ORDERS", "TERMINAL", "Reads", "cache_writer", "orders", "present"]
