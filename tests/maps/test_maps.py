@@ -1,0 +1,44 @@
+"""Maps answers on the bus, whatever carries the question."""
+
+import mongomock
+import pytest
+
+from bus.dispatch import Bus
+from bus.messages import Address, Position, Refused
+from bus.platform import Platform
+from bus.transport import InProcess, Loopback
+from maps.contract import Leg, Locate, Measure, Place
+from maps.module import register
+
+NOWHERE = Address(house_number="1", road="Weg", district="Nowhere", postcode="1", country="LI")
+
+
+@pytest.fixture(params=[InProcess, Loopback])
+def bus(request: pytest.FixtureRequest) -> Bus:
+    platform = Platform(mongomock.MongoClient(), None, "test", request.param())
+    register(platform)
+    return platform.bus
+
+
+async def test_an_address_is_located(bus: Bus) -> None:
+    balzers = NOWHERE.model_copy(update={"district": "Balzers"})
+    place = await bus.ask(Locate(address=balzers))
+    assert place == Place(
+        position=Position(lat=47.06665, lon=9.50251), precision="city", source="builtin"
+    )
+
+
+async def test_an_address_on_no_map_is_refused(bus: Bus) -> None:
+    with pytest.raises(Refused) as refused:
+        await bus.ask(Locate(address=NOWHERE))
+    assert refused.value.code == "unknown_address"
+    assert refused.value.details == {"country": "LI", "district": "Nowhere"}
+
+
+async def test_many_origins_are_measured_at_once(bus: Bus) -> None:
+    here, there = Position(lat=0, lon=0), Position(lat=0, lon=1)
+    legs = await bus.ask(Measure(origins=(here, there), destination=there))
+    assert legs == (
+        Leg(distance_m=144_554, duration_s=10_408, source="builtin"),
+        Leg(distance_m=0, duration_s=0, source="builtin"),
+    )
