@@ -7,7 +7,7 @@ from bus.dispatch import Bus
 from bus.messages import Address, Position, Refused
 from bus.platform import Platform
 from bus.transport import InProcess, Loopback
-from maps.contract import Leg, Locate, Measure, Place
+from maps.contract import Leg, Locate, Measure
 from maps.module import register
 
 NOWHERE = Address(house_number="1", road="Weg", district="Nowhere", postcode="1", country="LI")
@@ -23,9 +23,8 @@ def bus(request: pytest.FixtureRequest) -> Bus:
 async def test_an_address_is_located(bus: Bus) -> None:
     balzers = NOWHERE.model_copy(update={"district": "Balzers"})
     place = await bus.ask(Locate(address=balzers))
-    assert place == Place(
-        position=Position(lat=47.06665, lon=9.50251), precision="city", source="builtin"
-    )
+    assert (place.precision, place.source) == ("city", "builtin")
+    assert (place.position.lat, place.position.lon) == pytest.approx((47.067, 9.502), abs=0.01)
 
 
 async def test_an_address_on_no_map_is_refused(bus: Bus) -> None:
