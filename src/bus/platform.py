@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from bus.cache import Cache
@@ -148,6 +149,18 @@ class Platform:
     def readers(self) -> list[Reader]:
         """All readers of this process."""
         return [reader for context in self.contexts.values() for reader in context.readers]
+
+    async def faults(self) -> list[str]:
+        """What keeps this process from doing all its work; empty when it is ready."""
+        faults = [
+            f"reader {reader.name} has stopped" for reader in self.readers if not reader.running
+        ]
+        try:
+            async with asyncio.timeout(2):
+                await asyncio.to_thread(lambda: self._mongo.admin.command("ping"))
+        except (PyMongoError, TimeoutError):
+            faults.append("MongoDB does not answer")
+        return faults
 
     def _prepare(self, context: Context) -> None:
         context.timers.make_indexes()

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request as HttpRequest
@@ -21,6 +21,7 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
 
 Scope = Literal["shop", "carrier", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,13 @@ class GetOrder(Query[Document], name="ordering.GetOrder"):
     order_id: Id
 
 
+class GetOrderAsOf(Query[Document], name="ordering.GetOrderAsOf"):
+    """The order as it was at a time. Refused with `unknown_order` if it was not placed yet."""
+
+    order_id: Id
+    at: datetime
+
+
 class AwaitOrder(Query[OrderDocument], name="ordering.AwaitOrder"):
     """The order once it has settled: it has moved on, or it is the buyer's turn.
 

@@ -139,10 +139,9 @@ class Handlers:
 
     async def _as_placed(self, order_id: str, position: int) -> Done[OrderDocument]:
         """The first answer again: the order as it was when it was placed."""
-        order, version = await self._home.streams.as_of(orders(order_id), position)
-        return Done(
-            answer=present(known(order, order_id), version), position=position, repeated=True
-        )
+        placed = await self._home.streams.as_of(orders(order_id), position)
+        order = known(placed.state, order_id)
+        return Done(answer=present(order, placed.version), position=position, repeated=True)
 
     async def _placed(
         self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]

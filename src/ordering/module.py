@@ -12,6 +12,7 @@ from ordering.contract import (
     CancelOrder,
     GetHistory,
     GetOrder,
+    GetOrderAsOf,
     ListOrders,
     PayOrder,
     PlaceOrder,
@@ -35,6 +36,7 @@ def register(platform: Platform, *, expiry: timedelta) -> Context:
     bus.handle(PayOrder, does.pay)
     bus.handle(CancelOrder, does.cancel)
     bus.handle(GetOrder, reads.get)
+    bus.handle(GetOrderAsOf, reads.as_of)
     bus.handle(AwaitOrder, reads.wait)
     bus.handle(ListOrders, reads.list)
     bus.handle(GetHistory, reads.history)

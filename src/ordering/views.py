@@ -17,6 +17,7 @@ from ordering.contract import (
     AwaitOrder,
     GetHistory,
     GetOrder,
+    GetOrderAsOf,
     Happening,
     ListOrders,
     OrderDocument,
@@ -111,11 +112,20 @@ class Reads:
         """From the cache, else from the order's stream, which is always up to date."""
         entry = await self._home.cache.get(cache_key(query.order_id))
         if entry is None:
-            order, version = await self._home.streams.load(orders(query.order_id))
-            entry = entry_of(known(order, query.order_id), version)
+            found = await self._home.streams.load(orders(query.order_id))
+            entry = entry_of(known(found.state, query.order_id), found.version)
             await self._home.cache.put(cache_key(query.order_id), entry)
         if not may_see(envelope.principal, entry.owner):
             known(None, query.order_id)
+        return Document(version=entry.version, body=entry.body)
+
+    async def as_of(self, query: GetOrderAsOf, envelope: Envelope[GetOrderAsOf]) -> Document:
+        """From the order's history up to then."""
+        await self._own(query.order_id, envelope.principal)
+        history = await self._home.log.history(orders(query.order_id).name)
+        position = max((c.position for c in history if c.at <= query.at), default=0)
+        then = await self._home.streams.as_of(orders(query.order_id), position)
+        entry = entry_of(known(then.state, query.order_id), then.version)
         return Document(version=entry.version, body=entry.body)
 
     async def wait(self, query: AwaitOrder, envelope: Envelope[AwaitOrder]) -> OrderDocument:
@@ -170,11 +180,11 @@ class Reads:
         )
 
     async def _own(self, order_id: str, principal: Principal) -> tuple[Order, int]:
-        found, version = await self._home.streams.load(orders(order_id))
-        order = known(found, order_id)
+        found = await self._home.streams.load(orders(order_id))
+        order = known(found.state, order_id)
         if not may_see(principal, order.client):
             known(None, order_id)
-        return order, version
+        return order, found.version
 
     async def _first_of(self, order_id: str, filters: Mapping[str, Any]) -> int:
         """Where a page goes on: behind this order, which must be the asker's."""

@@ -1,0 +1,118 @@
+"""Ordering's part of the CLI: `shop orders`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from bus.console import AsJson, Open, Running, money, show, show_one
+from bus.messages import Page, Principal
+from ordering.contract import CancelOrder, GetHistory, GetOrder, GetOrderAsOf, ListOrders
+
+ADMIN = Principal(scope="admin", name="cli")
+
+OrderId = Annotated[str, typer.Argument(help="The order's id.")]
+
+
+def commands(opened: Open) -> typer.Typer:
+    """The commands of `shop orders`."""
+    app = typer.Typer(help="Orders.", no_args_is_help=True)
+
+    @app.command("list")
+    def list_orders(
+        status: Annotated[str | None, typer.Option(help="Only those in this status.")] = None,
+        buyer: Annotated[str | None, typer.Option(help="Only this buyer's.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+        as_json: bool = AsJson,
+    ) -> None:
+        """The newest orders."""
+        query = ListOrders.model_validate({"status": status, "buyer_id": buyer, "limit": limit})
+        with opened() as running:
+            orders = running.run(_list(running, query))
+        columns = ["order_id", "placed_at", "buyer_id", "status", "payment", "fulfillment", "total"]
+        show(orders if as_json else [_row(order) for order in orders], columns, as_json=as_json)
+
+    @app.command("show")
+    def show_order(
+        order_id: OrderId,
+        as_of: Annotated[
+            str | None, typer.Option(help="As it was then: 2026-11-23T12:00Z.")
+        ] = None,
+        as_json: bool = AsJson,
+    ) -> None:
+        """One order, as it is or as it was."""
+        query = GetOrder(order_id=order_id)
+        with opened() as running:
+            if as_of is None:
+                found = running.run(running.bus.ask(query, principal=ADMIN)).body
+            else:
+                then = GetOrderAsOf(order_id=order_id, at=moment(as_of))
+                found = running.run(running.bus.ask(then, principal=ADMIN)).body
+        order = json.loads(found)
+        show_one(order if as_json else _plain(order), as_json=as_json)
+
+    @app.command()
+    def history(order_id: OrderId, as_json: bool = AsJson) -> None:
+        """Everything that happened to an order, oldest first."""
+        with opened() as running:
+            found = running.run(running.bus.ask(GetHistory(order_id=order_id), principal=ADMIN))
+        rows = [happening.model_dump(mode="json") for happening in found]
+        show(rows, ["position", "version", "at", "type"], as_json=as_json)
+
+    @app.command()
+    def cancel(
+        order_id: OrderId,
+        reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+        as_json: bool = AsJson,
+    ) -> None:
+        """Call an order off; the money goes back first."""
+        command = CancelOrder(order_id=order_id, reason=reason)
+        with opened() as running:
+            done = running.run(running.bus.send(command, principal=ADMIN))
+        order = done.answer.model_dump(mode="json", exclude_none=True)
+        show_one(order if as_json else _plain(order), as_json=as_json)
+
+    return app
+
+
+async def _list(running: Running, query: ListOrders) -> list[dict[str, Any]]:
+    head = await running.platform.contexts["ordering"].log.head()
+    page: Page = await running.bus.ask(
+        query.model_copy(update={"min_position": head}), principal=ADMIN
+    )
+    return [json.loads(order) for order in page.data]
+
+
+def moment(text: str) -> datetime:
+    """A time as a person types it; UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is no time: write 2026-11-23T12:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _row(order: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        **order,
+        "payment": order["payment_status"],
+        "fulfillment": order["fulfillment_status"],
+        "total": money(order["total"]),
+    }
+
+
+def _plain(order: Mapping[str, Any]) -> dict[str, object]:
+    """The order's fields as people read them."""
+    amounts = ("product_cost", "delivery_cost", "total", "refunded")
+    items = ", ".join(f"{i['quantity']} x {i['sku']} {i['name']}" for i in order["items"])
+    address = {key: value for key, value in order["destination"].items() if key != "position"}
+    return {
+        **order,
+        **{name: money(order[name]) for name in amounts},
+        "items": items,
+        "destination": ", ".join(map(str, address.values())),
+    }

@@ -1,0 +1,164 @@
+"""The admin CLI: every context's commands, and those about the process itself."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import catalog.admin
+import delivery.admin
+import typer
+from pydantic import ValidationError
+from pymongo.errors import PyMongoError
+
+import ordering.admin
+import payment.admin
+from bus.console import AsJson, fail, show
+from bus.messages import Busy, Refused
+from shop import demo, doctor, log_admin, logs, serving
+from shop.embedded import ServerFailed
+from shop.running import located, opened
+from shop.settings import BadSettings
+
+app = typer.Typer(
+    name="shop",
+    help="Storefold, the order backend of a web shop. Begin with: shop serve --demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(help="Keys for the REST surface.", no_args_is_help=True)
+
+app.add_typer(keys, name="keys")
+app.add_typer(catalog.admin.commands(opened), name="catalog")
+app.add_typer(ordering.admin.commands(opened), name="orders")
+app.add_typer(delivery.admin.deliveries(opened), name="deliveries")
+app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
+app.add_typer(payment.admin.commands(opened), name="payments")
+app.add_typer(log_admin.commands(opened), name="log")
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    demo_: Annotated[
+        bool,
+        typer.Option("--demo", help="Load samples into an empty shop; print a key and a curl."),
+    ] = False,
+) -> None:
+    """Serve REST, and run readers and timers. Starts MongoDB and Redis when none are set."""
+    bound = serving.listening(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{bound.getsockname()[1]}"
+    with located(stay=True) as settings:
+        key = demo.prepare(settings) if demo_ else None
+
+        def ready() -> None:
+            _tell(f"ready {address}")
+            if key is not None:
+                typer.echo(demo.invitation(address, key))
+
+        serving.serve(settings, bound, workers, ready)
+
+
+@app.command()
+def work() -> None:
+    """Run readers and timers only, without REST: a second replica."""
+    with located(stay=True) as settings:
+        serving.work(settings, lambda: _tell("ready to work"))
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[
+        str, typer.Argument(help="The client's name; it sees the orders of this name.")
+    ],
+    scope: Annotated[str, typer.Option(help="shop, carrier or admin.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Make a key and print it: this is the only time it is shown."""
+    with opened() as running:
+        key = running.run(running.shop.keys().create(name, scope))
+    show([{"key": key, "name": name, "scope": scope}], [], as_json=True) if as_json else typer.echo(
+        key
+    )
+
+
+@keys.command("list")
+def list_keys(as_json: bool = AsJson) -> None:
+    """The keys there are, without their secrets."""
+    with opened() as running:
+        found = running.run(running.shop.keys().list())
+    show(
+        [key._asdict() for key in found],
+        ["prefix", "name", "scope", "created", "revoked"],
+        as_json=as_json,
+    )
+
+
+@keys.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="What stands before the key's dot.")],
+    as_json: bool = AsJson,
+) -> None:
+    """Close a key; every replica knows within seconds."""
+    with opened() as running:
+        running.run(running.shop.keys().revoke(prefix))
+    show(
+        [{"prefix": prefix.partition(".")[0], "revoked": True}],
+        ["prefix", "revoked"],
+        as_json=as_json,
+    )
+
+
+@app.command("doctor")
+def see_doctor(as_json: bool = AsJson) -> None:
+    """Settings, servers, lag, parked and stuck work: one line each, with what to do."""
+    with located() as settings:
+        findings = doctor.examine(settings)
+    show(
+        [finding._asdict() for finding in findings],
+        ["state", "what", "detail", "do"],
+        as_json=as_json,
+    )
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command("version")
+def show_version(as_json: bool = AsJson) -> None:
+    """Which release this is."""
+    release = version("storefold")
+    show([{"version": release}], [], as_json=True) if as_json else typer.echo(release)
+
+
+def main() -> None:
+    """Run the CLI: one clear line on stderr and exit 1 for whatever stands in the way."""
+    logs.set_up()
+    try:
+        app()
+    except (Refused, Busy) as refusal:
+        _fail(refusal.message)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        _fail(f"that cannot be meant: {wrong}")
+    except (BadSettings, ServerFailed, OSError, UnicodeError) as error:
+        _fail(str(error))
+    except PyMongoError as error:
+        _fail(
+            f"MongoDB does not answer: {str(error).splitlines()[0][:200]}; check SHOP_MONGODB_URL"
+        )
+
+
+def _fail(message: str) -> None:
+    try:
+        fail(message)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)

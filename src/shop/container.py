@@ -1,0 +1,105 @@
+"""The one place that knows everybody: which parts a shop is made of, and what each is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dependency_injector import containers, providers
+from pymongo import MongoClient
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bus.dispatch import Bus
+from bus.mongo import connect
+from bus.platform import Platform
+from bus.rest import Endpoint
+from bus.transport import InProcess, Loopback
+from catalog import module as catalog_module
+from catalog import routes as catalog_routes
+from delivery import module as delivery_module
+from delivery import routes as delivery_routes
+from delivery.tariff import Tariff
+from maps import module as maps_module
+from ordering import module as ordering_module
+from ordering import routes as ordering_routes
+from payment import module as payment_module
+from payment.builtin import BuiltinGateway
+from shop.keys import Keys
+from shop.settings import Settings
+
+
+def cache_client(url: str) -> Redis:
+    """A Redis client that never waits for an answer it could do without."""
+    return Redis.from_url(
+        url, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0), max_connections=64
+    )
+
+
+def tariff(settings: Settings) -> Tariff:
+    """What delivery costs, as the operator set it."""
+    return Tariff(
+        threshold=settings.tariff_threshold,
+        free_distance_m=settings.tariff_free_distance_m,
+        base=settings.tariff_base,
+        flat=settings.tariff_flat,
+        per_km=settings.tariff_per_km,
+    )
+
+
+def database(mongo: MongoClient[dict[str, Any]], prefix: str, name: str) -> Any:
+    """A context's own database."""
+    return mongo[f"{prefix}_{name}"]
+
+
+def surface(bus: Bus, *contexts: Any) -> list[Endpoint]:
+    """The endpoints of all contexts."""
+    return [row for endpoints in contexts for row in endpoints(bus)]
+
+
+class Shop(containers.DeclarativeContainer):
+    """A shop. A new context is one provider here, one `register` in its module, one row in
+    `endpoints`."""
+
+    settings = providers.Dependency(instance_of=Settings)
+
+    mongo = providers.Singleton(connect, settings.provided.mongodb_url)
+    redis = providers.Singleton(cache_client, settings.provided.redis_url)
+    transport = providers.Selector(
+        settings.provided.transport,
+        inprocess=providers.Singleton(InProcess),
+        loopback=providers.Singleton(Loopback),
+    )
+    platform = providers.Singleton(
+        Platform, mongo, redis, settings.provided.mongodb_prefix, transport
+    )
+    bus = platform.provided.bus
+    keys = providers.Singleton(
+        Keys, providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
+    )
+
+    gateway = providers.Singleton(
+        BuiltinGateway,
+        providers.Callable(database, mongo, settings.provided.mongodb_prefix, "payment"),
+    )
+
+    maps = providers.Singleton(maps_module.register, platform)
+    catalog = providers.Singleton(
+        catalog_module.register, platform, currency=settings.provided.currency
+    )
+    payment = providers.Singleton(payment_module.register, platform, gateway)
+    delivery = providers.Singleton(
+        delivery_module.register, platform, tariff=providers.Callable(tariff, settings)
+    )
+    ordering = providers.Singleton(
+        ordering_module.register, platform, expiry=settings.provided.order_expiry
+    )
+    contexts = providers.List(maps, catalog, payment, delivery, ordering)
+
+    endpoints = providers.Callable(
+        surface,
+        bus,
+        providers.Object(ordering_routes.endpoints),
+        providers.Object(catalog_routes.endpoints),
+        providers.Object(delivery_routes.endpoints),
+    )

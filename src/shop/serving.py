@@ -1,0 +1,151 @@
+"""`shop serve` and `shop work`: the process that takes requests, and the one that only works."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from bus.platform import Platform
+from shop.running import assembled
+from shop.settings import Settings, load
+from shop.web import application
+
+DRAIN = 10
+"""Seconds that requests under way have to end when the process is told to stop."""
+
+
+class Taken(OSError):
+    """The address cannot be listened on."""
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._ready()
+
+
+def tune() -> None:
+    """Make this process a server: short turns for the writer threads, rare looks for garbage."""
+    # The threads that append wait for the interpreter while the event loop is busy, by default
+    # up to 5 ms a turn and several turns an append.
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 25, 100)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on this address; raises `Taken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(2048)
+    except OSError as error:
+        bound.close()
+        raise Taken(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from None
+    bound.set_inheritable(True)
+    return bound
+
+
+def serve(
+    settings: Settings, bound: socket.socket, workers: int, ready: Callable[[], None]
+) -> None:
+    """Serve until told to stop."""
+    if workers > 1:
+        _serve_many(settings, bound, workers, ready)
+        return
+    shop = assembled(settings)
+    app = application(shop.platform(), shop.keys(), shop.endpoints(), work=True)
+    server = Server(_config(app), ready)
+    tune()
+    server.run([bound])
+
+
+def worker() -> Starlette:
+    """The application of one of several workers, which finds its servers in the environment."""
+    shop = assembled(load())
+    tune()
+    return application(shop.platform(), shop.keys(), shop.endpoints(), work=True)
+
+
+def _config(app: Starlette | str, **more: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=DRAIN,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _serve_many(
+    settings: Settings, bound: socket.socket, workers: int, ready: Callable[[], None]
+) -> None:
+    os.environ["SHOP_MONGODB_URL"] = settings.mongodb_url or ""
+    os.environ["SHOP_REDIS_URL"] = settings.redis_url or ""
+    config = _config("shop.serving:worker", factory=True, workers=workers)
+    supervisor = Multiprocess(config, uvicorn.Server(config).run, [bound])
+    host, port = bound.getsockname()[:2]
+    watch = threading.Thread(target=_when_ready, args=(host, port, ready), daemon=True)
+    watch.start()
+    supervisor.run()
+
+
+def _when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=2):
+                ready()
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+
+
+def work(settings: Settings, ready: Callable[[], None]) -> None:
+    """Run readers and timers until told to stop."""
+    platform: Platform = assembled(settings).platform()
+    tune()
+
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await platform.start(work=True)
+        ready()
+        await stopped.wait()
+        await platform.stop()
+
+    uvloop.run(until_stopped())
