@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from starlette.responses import Response
 
@@ -26,7 +27,7 @@ from ordering.contract import (
 
 MAX_WAIT = 30
 
-BASKET = {
+BASKET: dict[str, Any] = {
     "items": [{"sku": "MUG-BLUE", "quantity": 2}],
     "destination": {
         "house_number": "12",

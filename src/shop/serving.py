@@ -116,7 +116,7 @@ def _serve_many(
     os.environ["SHOP_MONGODB_URL"] = settings.mongodb_url or ""
     os.environ["SHOP_REDIS_URL"] = settings.redis_url or ""
     config = _config("shop.serving:worker", factory=True, workers=workers)
-    supervisor = Multiprocess(config, uvicorn.Server(config).run, [bound])
+    supervisor = Multiprocess(config, [bound])
     host, port = bound.getsockname()[:2]
     watch = threading.Thread(target=_when_ready, args=(host, port, ready), daemon=True)
     watch.start()
