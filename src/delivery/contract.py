@@ -1,4 +1,4 @@
-"""What delivery says to others: what it costs to bring goods somewhere, and where they are on the way.
+"""What delivery says to others: what it costs to bring goods, and where they are on the way.
 
 A delivery belongs to a `reference`; what that is (an order), delivery does not know.
 """
@@ -6,10 +6,18 @@ A delivery belongs to a `reference`; what that is (an order), delivery does not 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
-from bus.messages import Address, Command, Document, Event, Id, Model, Money, Query
+from bus.messages import Address, Command, Document, Event, Id, Model, Money, Position, Query
+
+Scan = Literal[
+    "picked_up", "en_route", "arrived", "attempt_failed", "delivered", "returned_to_sender"
+]
+"""What a carrier says of a delivery, in the order in which it goes."""
+
+Status = Literal["scheduled", Scan, "cancelled"]
 
 
 class Slot(Model):
@@ -21,7 +29,7 @@ class Slot(Model):
 
 
 class DeliveryQuote(Model):
-    """What it costs to bring the goods, from where, how far (metres) and how long (seconds) by road."""
+    """What it costs to bring the goods; from where, and how far and how long by road: metres, seconds."""
 
     cost: Money
     warehouse_id: str
@@ -57,8 +65,42 @@ class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
     reference: Id
 
 
+class Checkpoint(Model):
+    """What the carrier saw, where and when."""
+
+    status: Scan
+    position: Position | None = None
+    at: datetime
+    note: str | None = None
+
+
+class Sighting(Position):
+    """Where the goods were last seen, and when."""
+
+    at: datetime
+
+
+class DeliveryDocument(Model):
+    """A delivery as its buyer sees it; `order_id` is its reference.
+
+    `eta` and `distance_remaining_m` are told while the goods are on the road and have been seen.
+    """
+
+    delivery_id: str
+    order_id: str
+    status: Status
+    carrier: str
+    tracking_number: str
+    destination: Address | None = None
+    slot: Slot | None = None
+    position: Sighting | None = None
+    eta: datetime | None = None
+    distance_remaining_m: int | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+
 class GetDelivery(Query[Document], name="delivery.GetDelivery"):
-    """Where is this delivery? Refused with `unknown_delivery`."""
+    """Where is this delivery? A `DeliveryDocument`; refused with `unknown_delivery`."""
 
     delivery_id: Id
 

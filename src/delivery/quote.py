@@ -1,0 +1,47 @@
+"""Where goods set out from, and what their way costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bus.messages import Money, Refused
+from delivery.commands import Warehouse
+from delivery.contract import DeliveryQuote
+from delivery.tariff import Tariff, cost
+from delivery.warehouse import Warehouses
+from maps.contract import Leg
+
+
+def open_warehouses(warehouses: Warehouses | None) -> tuple[Warehouse, ...]:
+    """The warehouses that goods can set out from; refuses when there is none."""
+    if not warehouses:
+        raise Refused(
+            "no_warehouse",
+            "nothing can be delivered, for the shop has no warehouse:"
+            " add one with `shop warehouses add`",
+        )
+    return tuple(warehouses.values())
+
+
+def quote(
+    warehouses: Sequence[Warehouse], legs: Sequence[Leg | None], goods: Money, tariff: Tariff
+) -> DeliveryQuote:
+    """What it costs from the warehouse with the shortest way; `legs` are theirs, in their order."""
+    ways = [
+        (leg.distance_m, warehouse.warehouse_id, leg.duration_s)
+        for warehouse, leg in zip(warehouses, legs, strict=True)
+        if leg is not None
+    ]
+    if not ways:
+        raise Refused(
+            "unreachable",
+            "no road leads from any warehouse to the destination: choose another address",
+        )
+    distance_m, warehouse_id, duration_s = min(ways)
+    return DeliveryQuote(
+        cost=cost(tariff, goods, distance_m),
+        warehouse_id=warehouse_id,
+        distance_m=distance_m,
+        duration_s=duration_s,
+        slots=(),
+    )
