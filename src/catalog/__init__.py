@@ -1,1 +1,14 @@
-"""The catalog context."""
+"""Catalog: what the shop sells, what it costs, how many there are, and what is kept for whom.
+
+Glossary: a *product* is what a page of the shop describes; its *variants* are what is sold, each
+under a *SKU*. Pieces of a SKU are *on hand*; of these some are *reserved* (kept for a while for
+somebody who is to pay), some *allocated* (paid for, not yet shipped), the rest *available*. A
+*reservation* keeps pieces of several SKUs for one purpose; it is held until it is allocated,
+released or *lapses*.
+
+In: `GetOffers`, `ReserveStock`, `AllocateStock`, `ReleaseStock`, `ShipStock`; for the shop's own
+people the commands and queries in `commands.py`.
+Out: `StockReserved`, `StockDenied`, `ReservationLapsed`, `AllocationFailed`.
+
+Start reading with `reservation.py`, which says what may be promised to whom.
+"""

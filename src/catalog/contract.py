@@ -38,7 +38,7 @@ class GetOffers(Query[tuple[Offer, ...]], name="catalog.GetOffers"):
 
 
 class ReserveStock(Command[None], name="catalog.ReserveStock"):
-    """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied` says which."""
+    """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied`."""
 
     reservation_id: Id
     lines: tuple[Line, ...] = Field(min_length=1, max_length=1000)
@@ -83,3 +83,10 @@ class ReservationLapsed(Event, name="catalog.ReservationLapsed"):
     """Nobody paid in time: the pieces are free again."""
 
     reservation_id: str
+
+
+class AllocationFailed(Event, name="catalog.AllocationFailed"):
+    """It was paid for, but nothing was kept any more and these SKUs could not be had again."""
+
+    reservation_id: str
+    skus: tuple[str, ...]

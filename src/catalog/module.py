@@ -1,0 +1,79 @@
+"""The catalog's wiring."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from gridfs import GridFSBucket
+
+from bus.mongo import MAJORITY
+from bus.platform import Context, Platform
+from catalog import policies
+from catalog.commands import (
+    ChangePrice,
+    CountStock,
+    GetCurrency,
+    GetPicture,
+    GetProduct,
+    GetStock,
+    HasProducts,
+    LapseReservation,
+    ListProduct,
+    ListProducts,
+    StorePicture,
+)
+from catalog.contract import (
+    AllocateStock,
+    GetOffers,
+    ReleaseStock,
+    ReserveStock,
+    ShipStock,
+    StockReserved,
+)
+from catalog.gallery import Gallery
+from catalog.handlers import Shelves, Storeroom
+from catalog.item import ItemEvent
+from catalog.product import ProductEvent
+from catalog.reservation import ReservationAllocated, ReservationEvent, ReservationReleased
+from catalog.views import PRODUCTS, Window
+
+EVENTS = (*get_args(ProductEvent), *get_args(ItemEvent), *get_args(ReservationEvent))
+
+
+def register(platform: Platform, *, currency: str = "EUR") -> Context:
+    """Put the catalog on the platform; it sells in one currency (ISO 4217)."""
+    home = platform.context("catalog", events=EVENTS, timed=(LapseReservation,))
+    gallery = Gallery(GridFSBucket(home.database, "pictures", write_concern=MAJORITY))
+    room = Storeroom(home.streams)
+    shelves = Shelves(home.streams, gallery, currency)
+    window = Window(home.streams, home.view(PRODUCTS), gallery)
+    bus = platform.bus
+
+    bus.handle(GetOffers, room.offers)
+    bus.handle(ReserveStock, room.reserve)
+    bus.handle(AllocateStock, room.allocate)
+    bus.handle(ReleaseStock, room.release)
+    bus.handle(ShipStock, room.ship)
+    bus.handle(LapseReservation, room.lapse)
+    bus.handle(GetStock, room.stock)
+
+    bus.handle(ListProduct, shelves.list_product)
+    bus.handle(ChangePrice, shelves.change_price)
+    bus.handle(CountStock, shelves.count_stock)
+    bus.handle(StorePicture, shelves.store_picture)
+    bus.handle(GetCurrency, shelves.get_currency)
+    bus.handle(HasProducts, shelves.has_products)
+
+    bus.handle(GetProduct, window.get)
+    bus.handle(ListProducts, window.list)
+    bus.handle(GetPicture, window.picture)
+
+    bus.react(
+        "catalog.reservations",
+        {
+            StockReserved: policies.lapse_in_time,
+            ReservationAllocated: policies.lapse_no_more,
+            ReservationReleased: policies.lapse_no_more,
+        },
+    )
+    return home

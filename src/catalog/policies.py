@@ -1,0 +1,26 @@
+"""A reservation lapses when its time is up, unless it was paid for or given up before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bus.policies import CallOff, Later
+from catalog.commands import LapseReservation
+from catalog.contract import StockReserved
+from catalog.reservation import ReservationAllocated, ReservationReleased
+
+
+def lapse_in_time(event: StockReserved) -> Iterable[Later]:
+    """Nobody keeps goods for ever by not paying."""
+    id = event.reservation_id
+    yield Later(timer_of(id), event.expires_at, LapseReservation(reservation_id=id))
+
+
+def lapse_no_more(event: ReservationAllocated | ReservationReleased) -> Iterable[CallOff]:
+    """It is settled before its time."""
+    yield CallOff(timer_of(event.reservation_id))
+
+
+def timer_of(reservation_id: str) -> str:
+    """The name of a reservation's timer."""
+    return f"reservation-{reservation_id}"
