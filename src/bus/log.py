@@ -98,9 +98,11 @@ class Log:
         )
         at = now()
         document = self.codec.document(envelope.id, writes, tuple(events), at, meta)
-        self._check_size(document)
+        body = bson.encode(document)
+        if len(body) > MAX_EVENT_BYTES:
+            check_size(document, len(body))
         outcome = asyncio.get_running_loop().create_future()
-        pending = Pending(envelope.id, writes, tuple(events), at, meta, document, after, outcome)
+        pending = Pending(envelope.id, writes, tuple(events), at, meta, body, after, outcome)
         self._writer.submit(pending)
         return pending
 
@@ -156,21 +158,6 @@ class Log:
                         self.codec.event(event["type"], event["data"]), name, write["version"]
                     )
 
-    def _check_size(self, document: dict[str, Any]) -> None:
-        total = len(bson.encode(document))
-        if total <= MAX_EVENT_BYTES:
-            return
-        for event in document["events"]:
-            size = len(bson.encode(event))
-            if size > MAX_EVENT_BYTES:
-                raise TooLarge(
-                    f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}"
-                )
-        if total > MAX_COMMIT_BYTES:
-            raise TooLarge(
-                f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}"
-            )
-
     def _settle(self, group: list[Pending]) -> None:
         """Called on the event loop, once per written group."""
         for pending in group:
@@ -178,3 +165,15 @@ class Log:
         commits = [pending.verdict for pending in group if isinstance(pending.verdict, Commit)]
         if commits:
             self._on_commits(commits)
+
+
+def check_size(document: dict[str, Any], total: int) -> None:
+    """Refuse with `TooLarge` what is over the caps; `total` is the document's size in bytes."""
+    for event in document["events"]:
+        size = len(bson.encode(event))
+        if size > MAX_EVENT_BYTES:
+            raise TooLarge(
+                f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}"
+            )
+    if total > MAX_COMMIT_BYTES:
+        raise TooLarge(f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}")

@@ -24,6 +24,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from bus.commits import Commit, Meta, Recorded, Write
 from bus.messages import Busy
+from bus.mongo import numbered
 
 GROUP = 500
 """Decisions in one insert, at most."""
@@ -62,7 +63,7 @@ class Pending:
     events: tuple[Recorded, ...]
     at: datetime
     meta: Meta
-    document: dict[str, Any]
+    body: bytes
     after: tuple[Pending, ...]
     outcome: asyncio.Future[Commit]
     verdict: Outcome | None = None
@@ -179,7 +180,8 @@ class Writer:
             self._head = head_of(self._collection)
         first = self._head + 1
         documents = [
-            {"_id": position, **pending.document} for position, pending in enumerate(todo, first)
+            numbered(self._collection, position, pending.body)
+            for position, pending in enumerate(todo, first)
         ]
         failure: dict[str, Any] | None = None
         done = len(todo)
