@@ -1,6 +1,7 @@
-"""What payment says to others: the money is authorized, captured, voided, refunded, or was declined.
+"""What payment says to others: the money is authorized, captured, voided, refunded, or declined.
 
-A payment belongs to a `reference` (an order) and has attempts, one for each time its buyer tries to pay.
+A payment belongs to a `reference` (an order) and has attempts, one for each time its buyer tries
+to pay.
 """
 
 from __future__ import annotations
