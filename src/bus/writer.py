@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import bson
 import structlog
 from pymongo import DESCENDING
 from pymongo.collection import Collection
@@ -72,6 +73,10 @@ class Pending:
     def failed(self) -> bool:
         """Whether the writer has found that this decision, as it was made, is not in the log."""
         return isinstance(self.verdict, Exception)
+
+    def commit(self, position: int) -> Commit:
+        """This decision at its place in the log."""
+        return Commit(position, self.command, self.writes, self.events, self.at, self.meta)
 
     def settle(self) -> None:
         """Let those who wait for the outcome know; on the event loop."""
@@ -142,24 +147,26 @@ class Writer:
         give_up = time.monotonic() + PATIENCE
         pause = 0.001
         while todo := self._undecided(group):
+            trouble = "what others wrote last is not confirmed by a majority"
             try:
                 if self._insert(todo):
                     pause = 0.001
                     continue
             except Exception as error:  # whatever it was: find out what became of the group
+                trouble = str(error)
                 log.warning(
-                    "log.uncertain", context=self._context, decisions=len(todo), error=str(error)
+                    "log.uncertain", context=self._context, decisions=len(todo), error=trouble
                 )
                 self._head = None
                 pause = max(pause, 0.05)
-                if time.monotonic() > give_up:
-                    for pending in todo:
-                        pending.verdict = Busy(
-                            f"the {self._context} log cannot be written now: {error}", 5
-                        )
-                    return
                 with suppress(PyMongoError):  # still away: the next insert will tell
                     self._look_up(todo)
+            if time.monotonic() > give_up:
+                for pending in self._undecided(group):
+                    pending.verdict = Busy(
+                        f"the {self._context} log cannot be written now: {trouble}", 5
+                    )
+                return
             time.sleep(pause)  # another process is ahead, or the server is away: give it a moment
             pause = min(pause * 2, 0.5)
 
@@ -198,9 +205,7 @@ class Writer:
                 raise
             done = int(failure["index"])
         for position, pending in enumerate(todo[:done], first):
-            pending.verdict = Commit(
-                position, pending.command, pending.writes, pending.events, pending.at, pending.meta
-            )
+            pending.verdict = pending.commit(position)
         self._head += done
         if failure is None:
             return True
@@ -225,13 +230,19 @@ class Writer:
 
     def _look_up(self, todo: list[Pending]) -> None:
         """Give the verdict on every command that stands in the log already, by whoever's hand."""
-        found = self._collection.find(
-            {"command": {"$in": [pending.command for pending in todo]}}, {"command": 1}
-        )
-        positions = {document["command"]: int(document["_id"]) for document in found}
+        commands = [pending.command for pending in todo]
+        found = {
+            each["command"]: each for each in self._collection.find({"command": {"$in": commands}})
+        }
         for pending in todo:
-            if pending.command in positions:
-                pending.verdict = Repeated(positions[pending.command])
+            if (document := found.get(pending.command)) is None:
+                continue
+            position = int(document.pop("_id"))
+            # It is ours, if only the answer was lost; then what was made upon it stands too.
+            if bson.encode(document) == pending.body:
+                pending.verdict = pending.commit(position)
+            else:
+                pending.verdict = Repeated(position)
 
 
 def head_of(collection: Collection[dict[str, Any]]) -> int:
