@@ -95,10 +95,7 @@ def commands(shop: Open) -> typer.Typer:
         texts = ("product_id", "name", "brand", "category", "description")
         show_one({text: product[text] for text in texts}, as_json=False)
         columns = ("sku", "name", "price", "on_hand", "reserved", "allocated", "available")
-        rows = [
-            {**one, "price": in_words(level.price)}
-            for one, level in zip(levels, stock, strict=True)
-        ]
+        rows = [{**level.model_dump(), "price": in_words(level.price)} for level in stock]
         show(rows, columns, as_json=False)
 
     @app.command()
@@ -139,7 +136,7 @@ def commands(shop: Open) -> typer.Typer:
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:
-    """What became of an import: the sum on stdout, faults on stderr, and exit 1 if there are any."""
+    """What became of an import: the sum on stdout, faults on stderr; exit 1 if there are any."""
     for where, reason in outcome.faults[:SHOWN_FAULTS]:
         typer.echo(f"{where}: {reason}", err=True)
     if outcome.unused:

@@ -34,19 +34,17 @@ class Gallery:
         self._held: OrderedDict[str, Kept] = OrderedDict()
         self._bytes = 0
         self._asked: dict[str, asyncio.Task[Kept | None]] = {}
+        self._storing: dict[str, asyncio.Task[Picture]] = {}
         self._decoding = asyncio.Semaphore(AT_ONCE)
 
     async def store(self, content: bytes) -> Picture:
         """Keep a picture, unless it is here already; refused as `pictures.check` says."""
-        there = await asyncio.to_thread(self._find, pictures.digest_of(content))
-        if there is not None:
-            size = there.metadata or {}
-            return Picture(digest=str(there.filename), width=size["width"], height=size["height"])
-        async with self._decoding:
-            checked = await asyncio.to_thread(pictures.check, content)
-        digest, media_type, width, height = checked
-        await asyncio.to_thread(self._put, digest, content, media_type, (width, height))
-        return Picture(digest=digest, width=width, height=height)
+        digest = pictures.digest_of(content)
+        storing = self._storing.get(digest)
+        if storing is None:  # the same picture may come twice at once: it is kept once
+            storing = self._storing[digest] = asyncio.create_task(self._store(digest, content))
+            storing.add_done_callback(lambda _: self._storing.pop(digest, None))
+        return await asyncio.shield(storing)
 
     async def fetch(self, digest: str, width: int | None) -> Kept | None:
         """A picture in one of `pictures.WIDTHS`, or as it came; `None` when it is not here."""
@@ -60,6 +58,16 @@ class Gallery:
             asked = self._asked[name] = asyncio.create_task(self._fetch(digest, width))
             asked.add_done_callback(lambda _: self._asked.pop(name, None))
         return await asyncio.shield(asked)
+
+    async def _store(self, digest: str, content: bytes) -> Picture:
+        there = await asyncio.to_thread(self._find, digest)
+        if there is not None:
+            size = there.metadata or {}
+            return Picture(digest=digest, width=size["width"], height=size["height"])
+        async with self._decoding:
+            _, media_type, width, height = await asyncio.to_thread(pictures.check, content)
+        await asyncio.to_thread(self._put, digest, content, media_type, (width, height))
+        return Picture(digest=digest, width=width, height=height)
 
     async def _fetch(self, digest: str, width: int | None) -> Kept | None:
         kept = await asyncio.to_thread(self._read, name_of(digest, width))

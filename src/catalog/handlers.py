@@ -56,7 +56,7 @@ class Storeroom:
         def decide(kept: Reservation | None, found: Items) -> list[Event]:
             return reservation.reserve(kept, found, command)
 
-        await self._decide(own, skus, decide, envelope)
+        await self._decide(own, skus, decide, envelope, new=own)
 
     async def allocate(self, command: AllocateStock, envelope: Envelope[AllocateStock]) -> None:
         """It is paid for."""
@@ -130,6 +130,8 @@ class Storeroom:
         skus: Iterable[str],
         decision: Callable[[Reservation | None, Items], list[Event]],
         envelope: Envelope[Any],
+        *,
+        new: Stream[Reservation] | None = None,
     ) -> None:
         goods = {sku: items(sku) for sku in skus}
 
@@ -137,7 +139,7 @@ class Storeroom:
             found = {sku: states[stream] for sku, stream in goods.items()}
             return placed(decision(states[own], found), own, goods)
 
-        await self.streams.decide_all((own, *goods.values()), happenings, envelope)
+        await self.streams.decide_all((own, *goods.values()), happenings, envelope, new=new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""A storeroom in memory to build tests on: the same decisions and states, without a log."""
+
+from datetime import UTC, datetime
+
+from bus.messages import Event, Money
+from catalog import item, reservation
+from catalog.contract import Line, ReserveStock
+from catalog.item import Item, ItemEvent, ItemListed, StockAdjusted
+from catalog.reservation import Reservation, ReservationEvent
+
+PRICE = Money(amount=18_90, currency="EUR")
+DEARER = Money(amount=19_90, currency="EUR")
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def stocked(pieces: int, sku: str = "MUG", price: Money = PRICE) -> Item:
+    listed = ItemListed(sku=sku, product_id="p", name=sku, price=price)
+    adjusted = StockAdjusted(sku=sku, change=pieces, reason="first stock")
+    return item.evolve(item.evolve(None, listed), adjusted)
+
+
+def line(sku: str = "MUG", quantity: int = 1, price: Money = PRICE) -> Line:
+    return Line(sku=sku, quantity=quantity, unit_price=price)
+
+
+def wanted(*lines: Line, id: str = "r1") -> ReserveStock:
+    return ReserveStock(reservation_id=id, lines=lines, expires_at=LATER)
+
+
+class Room:
+    """Items and reservations; `do` takes what was decided."""
+
+    def __init__(self, **pieces: int) -> None:
+        self.items: dict[str, Item | None] = {s: stocked(n, s) for s, n in pieces.items()}
+        self.reservations: dict[str, Reservation] = {}
+
+    def do(self, id: str, events: list[Event]) -> list[str]:
+        """The names of what happened."""
+        for event in events:
+            if isinstance(event, ItemEvent):
+                self.items[event.sku] = item.evolve(self.items[event.sku], event)
+            else:
+                assert isinstance(event, ReservationEvent)
+                self.reservations[id] = reservation.evolve(self.reservations.get(id), event)
+        return [type(event).__name__ for event in events]
+
+    def reserve(self, *lines: Line, id: str = "r1") -> list[str]:
+        kept = self.reservations.get(id)
+        return self.do(id, reservation.reserve(kept, self.items, wanted(*lines, id=id)))
+
+    def allocate(self, id: str = "r1") -> list[str]:
+        kept = self.reservations.get(id)
+        return self.do(id, reservation.allocate(kept, self.items, id))
+
+    def release(self, id: str = "r1") -> list[str]:
+        return self.do(id, reservation.release(self.reservations.get(id), id))
+
+    def lapse(self, id: str = "r1") -> list[str]:
+        return self.do(id, reservation.lapse(self.reservations.get(id), id))
+
+    def ship(self, id: str = "r1") -> list[str]:
+        return self.do(id, reservation.ship(self.reservations.get(id), id))
+
+    def counters(self, sku: str = "MUG") -> tuple[int, int, int]:
+        """On hand, reserved, allocated."""
+        one = self.items[sku]
+        assert one is not None
+        return one.on_hand, one.reserved, one.allocated

@@ -1,0 +1,165 @@
+"""What may be promised to whom: reservations as histories."""
+
+import pytest
+
+from bus.messages import NotFound, Refused
+from catalog import reservation
+from catalog.contract import AllocationFailed, StockDenied, StockReserved
+from catalog.item import ItemReserved
+from tests.catalog.histories import DEARER, LATER, Room, line, wanted
+
+
+def test_all_lines_are_reserved_at_once() -> None:
+    room = Room(MUG=5, BOWL=5)
+    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)))
+    assert events == [
+        StockReserved(
+            reservation_id="r1", lines=(line("MUG", 2), line("BOWL", 3)), expires_at=LATER
+        ),
+        ItemReserved(sku="MUG", quantity=2),
+        ItemReserved(sku="BOWL", quantity=3),
+    ]
+
+
+def test_nothing_is_reserved_when_one_line_is_short() -> None:
+    room = Room(MUG=5, BOWL=2)
+    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)))
+    assert events == [StockDenied(reservation_id="r1", reason="out_of_stock", skus=("BOWL",))]
+
+
+def test_two_lines_of_one_sku_want_the_sum() -> None:
+    room = Room(MUG=3)
+    assert room.reserve(line("MUG", 2), line("MUG", 2)) == ["StockDenied"]
+    assert room.reserve(line("MUG", 2), line("MUG", 1), id="r2") == [
+        "StockReserved",
+        "ItemReserved",
+    ]
+    assert room.counters() == (3, 3, 0)
+
+
+def test_a_sku_that_is_not_sold_is_out_of_stock() -> None:
+    room = Room(MUG=1)
+    room.items["GHOST"] = None
+    events = reservation.reserve(None, room.items, wanted(line("MUG"), line("GHOST")))
+    assert events == [StockDenied(reservation_id="r1", reason="out_of_stock", skus=("GHOST",))]
+
+
+def test_a_changed_price_denies_the_reservation() -> None:
+    room = Room(MUG=1, BOWL=1)
+    told = wanted(line("MUG", price=DEARER), line("BOWL"), line("MUG", price=DEARER))
+    events = reservation.reserve(None, room.items, told)
+    assert events == [StockDenied(reservation_id="r1", reason="price_changed", skus=("MUG",))]
+
+
+def test_a_life_from_reservation_to_shipment() -> None:
+    room = Room(MUG=5)
+    room.reserve(line(quantity=2))
+    assert room.counters() == (5, 2, 0)
+    assert room.allocate() == ["ReservationAllocated", "ItemAllocated"]
+    assert room.counters() == (5, 0, 2)
+    assert room.ship() == ["ReservationShipped", "ItemShipped"]
+    assert room.counters() == (3, 0, 0)
+
+
+def test_a_repeated_command_does_nothing() -> None:
+    room = Room(MUG=5)
+    room.reserve(line(quantity=2))
+    assert room.reserve(line(quantity=2)) == []
+    room.allocate()
+    assert room.allocate() == []
+    room.ship()
+    assert (room.ship(), room.allocate(), room.reserve(line())) == ([], [], [])
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_released_pieces_are_free_again(paid: bool) -> None:
+    room = Room(MUG=5)
+    room.reserve(line(quantity=2))
+    if paid:
+        room.allocate()
+    assert room.release()[0] == "ReservationReleased"
+    assert room.counters() == (5, 0, 0)
+    assert room.release() == []
+
+
+def test_a_release_after_shipment_does_nothing() -> None:
+    room = Room(MUG=5)
+    room.reserve(line())
+    room.allocate()
+    room.ship()
+    assert room.release() == []
+    assert room.counters() == (4, 0, 0)
+
+
+def test_a_lapsed_reservation_frees_its_stock() -> None:
+    room = Room(MUG=1)
+    room.reserve(line())
+    assert room.lapse() == ["ReservationLapsed", "ItemReleased"]
+    assert room.counters() == (1, 0, 0)
+    assert room.lapse() == []
+    assert room.reserve(line(), id="r2")[0] == "StockReserved"
+
+
+def test_only_what_is_held_lapses() -> None:
+    room = Room(MUG=5)
+    assert room.lapse("never") == []
+    room.reserve(line())
+    room.allocate()
+    assert room.lapse() == []
+    assert room.counters() == (5, 0, 1)
+
+
+def test_what_lapsed_before_it_was_paid_is_taken_again() -> None:
+    room = Room(MUG=1)
+    room.reserve(line())
+    room.lapse()
+    assert room.allocate() == ["ReservationAllocated", "ItemReserved", "ItemAllocated"]
+    assert room.counters() == (1, 0, 1)
+
+
+def test_an_allocation_fails_when_somebody_else_has_the_stock_meanwhile() -> None:
+    room = Room(MUG=1, BOWL=5)
+    room.reserve(line("MUG"), line("BOWL"))
+    room.lapse()
+    room.reserve(line("MUG"), id="r2")
+    events = reservation.allocate(room.reservations["r1"], room.items, "r1")
+    assert events == [AllocationFailed(reservation_id="r1", skus=("MUG",))]
+    room.do("r1", events)
+    assert room.allocate() == []
+    assert room.counters("BOWL") == (5, 0, 0)
+    assert room.release() == []
+
+
+def test_the_allocation_of_what_was_released_fails() -> None:
+    room = Room(MUG=1)
+    room.reserve(line())
+    room.release()
+    assert room.allocate() == ["AllocationFailed"]
+    assert room.counters() == (1, 0, 0)
+
+
+def test_a_reservation_that_comes_after_its_release_came_too_late() -> None:
+    room = Room(MUG=1)
+    assert room.release() == ["ReservationReleased"]
+    assert room.reserve(line()) == []
+    assert room.counters() == (1, 0, 0)
+
+
+def test_what_has_left_the_house_is_gone_though_nobody_paid() -> None:
+    room = Room(MUG=2)
+    room.reserve(line())
+    room.ship()
+    assert room.counters() == (1, 0, 0)
+
+
+def test_nothing_is_shipped_that_was_not_kept() -> None:
+    room = Room(MUG=1)
+    room.reserve(line())
+    room.release()
+    with pytest.raises(Refused) as refused:
+        room.ship()
+    assert refused.value.code == "not_reserved"
+    with pytest.raises(NotFound):
+        room.ship("never")
+    with pytest.raises(NotFound):
+        room.allocate("never")

@@ -1,0 +1,64 @@
+"""Whatever is asked for, in whatever order: no piece is promised twice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import Money, Refused
+from catalog import item
+from tests.catalog.histories import DEARER, PRICE, Room, line
+
+SKUS = ("MUG", "BOWL", "CUP")
+IDS = st.sampled_from(("r1", "r2", "r3", "r4"))
+LINES = st.lists(
+    st.builds(line, st.sampled_from(SKUS), st.integers(1, 4), st.sampled_from((PRICE, DEARER))),
+    min_size=1,
+    max_size=4,
+)
+STEPS = st.one_of(
+    st.tuples(st.just("reserve"), IDS, LINES),
+    st.tuples(st.sampled_from(("allocate", "release", "lapse", "ship")), IDS, st.none()),
+    st.tuples(st.just("count"), st.sampled_from(SKUS), st.integers(0, 8)),
+    st.tuples(st.just("price"), st.sampled_from(SKUS), st.sampled_from((PRICE, DEARER))),
+)
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_no_piece_is_ever_promised_twice(steps: list[tuple[str, str, object]]) -> None:
+    room = Room(MUG=5, BOWL=3, CUP=0)
+    for step in steps:
+        take(room, step)
+        for sku in SKUS:
+            on_hand, reserved, allocated = room.counters(sku)
+            assert min(on_hand, reserved, allocated) >= 0
+            assert reserved + allocated <= on_hand
+            assert (reserved, allocated) == (kept(room, sku, "held"), kept(room, sku, "allocated"))
+
+
+def kept(room: Room, sku: str, status: str) -> int:
+    """What the reservations say that the item's counters must say too."""
+    return sum(r.pieces.get(sku, 0) for r in room.reservations.values() if r.status == status)
+
+
+def take(room: Room, step: tuple[str, str, object]) -> None:
+    try:
+        match step:
+            case "reserve", id, list(lines):
+                room.reserve(*lines, id=id)
+            case "allocate", id, _:
+                room.allocate(id)
+            case "release", id, _:
+                room.release(id)
+            case "lapse", id, _:
+                room.lapse(id)
+            case "ship", id, _:
+                room.ship(id)
+            case "count", sku, int(pieces):
+                one = room.items[sku]
+                assert one is not None
+                room.do("", item.count(one, sku, pieces, "counted"))
+            case "price", sku, Money() as price:
+                one = room.items[sku]
+                assert one is not None
+                room.do("", item.change_price(one, sku, price))
+    except Refused:
+        pass
