@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -99,7 +100,8 @@ class Streams:
         self._warm: OrderedDict[str, Warm] = OrderedDict()
         self._limit = warm
         self._loading: dict[str, asyncio.Task[Warm]] = {}
-        self._watched: dict[str, list[asyncio.Future[None]]] = {}
+        self._seen: dict[str, int] = {}  # versions that came while their stream was loaded
+        self._watched: dict[str, set[asyncio.Future[None]]] = {}
 
     async def decide(
         self,
@@ -121,20 +123,25 @@ class Streams:
             check_version(envelope, states.version(stream))
             return [(stream, event) for event in decision(states[stream])]
 
-        if new and stream.name not in self._warm and stream.name not in self._loading:
-            self._keep(stream.name, Warm(None, 0))
-        commit, repeated, states = await self._decide((stream,), happenings, envelope)
-        return Decided(states[stream], states.version(stream), commit, repeated)
+        (state, version), commit, repeated = await self._decide(
+            (stream,), happenings, envelope, stream if new else None
+        )
+        return Decided(state, version, commit, repeated)
 
     async def decide_all(
         self,
         streams: Iterable[Stream[Any]],
         decision: Callable[[States], Sequence[Happening]],
         envelope: Envelope[Any],
+        *,
+        new: Stream[Any] | None = None,
     ) -> Commit | None:
         """Decide on several streams at once: all of it is committed, or none. `None`: nothing to
-        do."""
-        commit, _, _ = await self._decide(tuple(streams), decision, envelope)
+        do.
+
+        `new` is the one among them that can hardly exist yet, as for `decide`.
+        """
+        _, commit, _ = await self._decide(tuple(dict.fromkeys(streams)), decision, envelope, new)
         return commit
 
     async def load(self, stream: Stream[S]) -> Loaded[S]:
@@ -157,22 +164,34 @@ class Streams:
                     state, version = stream.kind.evolve(state, event), at
         return Loaded(state, version)
 
-    async def earlier(self, envelope: Envelope[Any]) -> Commit | None:
+    async def earlier(self, envelope: Envelope[Any], *, again: bool = False) -> Commit | None:
         """What this command, if it came with an idempotency key, has already led to.
 
-        Raises `Invalid` when the key was used with another body.
+        `again` says that it may have been decided though it came without a key. Raises `Invalid`
+        when the key was used with another body.
         """
-        if envelope.fingerprint is None:
+        if envelope.fingerprint is None and not again:
             return None
         commit = await self.log.find(envelope.id)
         return None if commit is None else same_body(commit, envelope)
 
     async def changed(self, stream: Stream[Any], version: int) -> None:
         """Wait until a stream has been written beyond a version, here or by another process."""
-        while (await self._warmed(stream)).version <= version:
+        while True:
+            warm = await self._warmed(stream)
+            if warm.version > version:
+                if warm.basis is None:
+                    return
+                with suppress(Conflict, Repeated, Busy):  # then it was not written after all
+                    await asyncio.shield(warm.basis.outcome)
+                    return
+                continue
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._watched.setdefault(stream.name, []).append(news)
-            await news
+            self._watched.setdefault(stream.name, set()).add(news)
+            try:
+                await news
+            finally:
+                self._unwatch(stream.name, news)
 
     def saw(self, commits: Sequence[Commit]) -> None:
         """Commits stand in the log, perhaps by another process: forget what they have made old."""
@@ -181,6 +200,8 @@ class Streams:
                 warm = self._warm.get(name)
                 if warm is not None and warm.version < version:
                     del self._warm[name]
+                if name in self._seen:
+                    self._seen[name] = max(version, self._seen[name])
                 for watcher in self._watched.pop(name, ()):
                     if not watcher.done():
                         watcher.set_result(None)
@@ -190,30 +211,34 @@ class Streams:
         streams: tuple[Stream[Any], ...],
         decision: Callable[[States], Sequence[Happening]],
         envelope: Envelope[Any],
-    ) -> tuple[Commit | None, bool, States]:
-        for _ in range(ATTEMPTS):
-            warm = await self._all_warm(streams)
+        new: Stream[Any] | None,
+    ) -> tuple[Loaded[Any], Commit | None, bool]:
+        """The first stream as it is then, the commit, and whether it is an earlier one."""
+        for attempt in range(ATTEMPTS):
+            warm = await self._all_warm(streams, new)
+            presumed, new = new is not None and new.name not in self._warm, None
             # From here to the queue nothing is awaited: no other decision can come between.
-            basis = tuple(
-                {id(w.basis): w.basis for w in warm.values() if w.basis is not None}.values()
-            )
-            states = States({name: Warm(w.state, w.version) for name, w in warm.items()})
+            first = warm[streams[0].name]
+            basis = tuple({w.basis for w in warm.values() if w.basis is not None})
             try:
-                happenings = decision(states)
-            except Refused:
-                if await self._stood(basis):
-                    earlier = await self.earlier(envelope)
+                happenings = decision(States(warm))
+            except Refused as refusal:
+                if isinstance(refusal, Stale) and attempt == 0:
+                    self._look_again(streams)  # at what another process may have written
+                elif not presumed and await self._stood(basis):
+                    earlier = await self.earlier(envelope, again=attempt > 0)
                     if earlier is None:
                         raise
-                    return earlier, True, await self._states(streams)
+                    return await self.load(streams[0]), earlier, True
                 continue
             if not happenings:
-                if await self._stood(basis):
-                    earlier = await self.earlier(envelope)
-                    return earlier, earlier is not None, states
+                loaded = Loaded(first.state, first.version)
+                if not presumed and await self._stood(basis):
+                    earlier = await self.earlier(envelope, again=attempt > 0)
+                    return loaded, earlier, earlier is not None
                 continue
             pending = self._queue(streams, warm, basis, happenings, envelope)
-            after = States({name: Warm(w.state, w.version) for name, w in warm.items()})
+            loaded = Loaded(first.state, first.version)
             try:
                 # Whoever stops waiting does not stop the append.
                 commit = await asyncio.shield(pending.outcome)
@@ -221,8 +246,8 @@ class Streams:
                 continue
             except Repeated as repeated:
                 (found,) = await self.log.read(repeated.position - 1, limit=1)
-                return same_body(found, envelope), True, await self._states(streams)
-            return commit, False, after
+                return await self.load(streams[0]), same_body(found, envelope), True
+            return loaded, commit, False
         raise Busy(
             f"{envelope.message.type_name}: others kept writing the same streams; "
             "try again in a moment"
@@ -248,6 +273,8 @@ class Streams:
         for name, version in writes:
             entry = warm[name]
             entry.state, entry.version, entry.basis = evolved[name], version, pending
+            if name not in self._warm:  # it was presumed to be new
+                self._keep(name, entry)
         pending.outcome.add_done_callback(lambda outcome: self._settled(pending))
         return pending
 
@@ -276,22 +303,40 @@ class Streams:
                 return False
         return True
 
-    async def _states(self, streams: tuple[Stream[Any], ...]) -> States:
-        return States(await self._all_warm(streams))
-
-    async def _all_warm(self, streams: tuple[Stream[Any], ...]) -> dict[str, Warm]:
+    async def _all_warm(
+        self, streams: tuple[Stream[Any], ...], new: Stream[Any] | None = None
+    ) -> dict[str, Warm]:
+        """The states of all these streams at one moment; that of `new` is not looked for."""
+        kept = self._warm
         while True:
-            missing = [stream for stream in streams if stream.name not in self._warm]
+            missing = [stream for stream in streams if stream.name not in kept and stream != new]
             if not missing:
-                for stream in streams:
-                    self._warm.move_to_end(stream.name)
-                return {stream.name: self._warm[stream.name] for stream in streams}
+                return {
+                    stream.name: self._touched(stream.name) or Warm(None, 0) for stream in streams
+                }
             await asyncio.gather(*map(self._warmed, missing))
 
-    async def _warmed(self, stream: Stream[Any]) -> Warm:
-        warm = self._warm.get(stream.name)
+    def _touched(self, name: str) -> Warm | None:
+        warm = self._warm.get(name)
         if warm is not None:
-            self._warm.move_to_end(stream.name)
+            self._warm.move_to_end(name)
+        return warm
+
+    def _look_again(self, streams: tuple[Stream[Any], ...]) -> None:
+        for stream in streams:
+            warm = self._warm.get(stream.name)
+            if warm is not None and warm.basis is None:
+                del self._warm[stream.name]
+
+    def _unwatch(self, name: str, news: asyncio.Future[None]) -> None:
+        watchers = self._watched.get(name, set())
+        watchers.discard(news)
+        if not watchers:
+            self._watched.pop(name, None)
+
+    async def _warmed(self, stream: Stream[Any]) -> Warm:
+        warm = self._touched(stream.name)
+        if warm is not None:
             return warm
         loading = self._loading.get(stream.name)
         if loading is None:
@@ -300,9 +345,16 @@ class Streams:
         return await asyncio.shield(loading)
 
     async def _load(self, stream: Stream[Any]) -> Warm:
-        state, version = None, 0
-        for event, version in await self.log.stream(stream.name):  # noqa: B007
-            state = stream.kind.evolve(state, event)
+        self._seen[stream.name] = 0
+        try:
+            while True:
+                state, version = None, 0
+                for event, version in await self.log.stream(stream.name):  # noqa: B007
+                    state = stream.kind.evolve(state, event)
+                if version >= self._seen[stream.name]:
+                    break  # else more was written while it was read
+        finally:
+            del self._seen[stream.name]
         warm = Warm(state, version)
         self._keep(stream.name, warm)
         return warm
