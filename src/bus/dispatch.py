@@ -13,6 +13,9 @@ from bus.transport import Transport
 R = TypeVar("R")
 Q = TypeVar("Q", bound=Request[Any])
 
+CROWD = 8
+"""Requests from outside under way at once that make a crowd."""
+
 
 class Bus:
     """What a context sees of the others. It knows messages and who handles them, and no context."""
@@ -20,6 +23,7 @@ class Bus:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self.reactions: list[Reaction] = []
+        self._outside = 0
 
     def handle(self, message: type[Q], handler: Callable[[Q, Envelope[Q]], Awaitable[Any]]) -> None:
         """Answer a command or a query with `handler(message, envelope)`; each has exactly one."""
@@ -65,7 +69,16 @@ class Bus:
     async def deliver(self, envelope: Envelope[Any]) -> Any:
         """Bring a request that has its envelope already, such as one from outside, to its
         handler."""
-        return await self._transport.request(envelope)
+        self._outside += 1
+        try:
+            return await self._transport.request(envelope)
+        finally:
+            self._outside -= 1
+
+    @property
+    def crowded(self) -> bool:
+        """Whether many outside wait for an answer: they come first, then what nobody waits for."""
+        return self._outside > CROWD
 
     async def _request(
         self, request: Request[R], cause: Envelope[Any] | None, principal: Principal

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 import structlog
 
@@ -20,6 +21,9 @@ KEPT = 20_000
 
 POLL = 0.25
 """Seconds between looks at the log, which cover a doorbell that was not heard."""
+
+CHUNK = 1000
+"""Commits fetched at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,14 +76,16 @@ class Feed:
 
     async def after(self, position: int, limit: int) -> list[Commit]:
         """The commits behind a position, waiting until there is one."""
-        while self.head <= position:
-            news = self._news
-            await news.wait()
-        first = self._tail[0].position if self._tail else self.head + 1
-        if position + 1 < first:
-            return await self._fetch(position, limit)
-        start = position + 1 - first
-        return [self._tail[n] for n in range(start, min(start + limit, len(self._tail)))]
+        while True:
+            await self.reached(position + 1)
+            first = self._tail[0].position if self._tail else self.head + 1
+            if position + 1 >= first:
+                start = position + 1 - first
+                return list(islice(self._tail, start, start + limit))
+            if commits := await self._fetch(position, limit):
+                return commits
+            log.error("feed.hole", context=self.context, behind=position)
+            await asyncio.sleep(POLL)  # never seen; but nobody must skip what is not there
 
     async def reached(self, position: int) -> None:
         """Wait until this process knows the log up to a position."""
@@ -103,7 +109,11 @@ class Feed:
                 pass
             self._bell.clear()
             try:
-                while commits := await self._fetch(self.head, 1000):
+                # A log that grows all the time is pushed by who writes it: once to its end will do.
+                full = True
+                while full:
+                    commits = await self._fetch(self.head, CHUNK)
                     self.push(commits)
+                    full = len(commits) == CHUNK
             except Exception as error:  # the database is away: the next look will tell
                 log.warning("feed.cannot_read", context=self.context, error=str(error))

@@ -22,8 +22,8 @@ from bus.envelope import Envelope
 from bus.messages import Busy, Event, Principal
 from bus.parking import Failure, Parking
 
-WIDTH = 128
-"""Streams that a reader works on at once."""
+WIDTH, NARROW = 128, 4
+"""Streams that a reader works on at once; and while a crowd outside waits for answers."""
 
 BACKLOG = 5_000
 """Commits that may be under way at once, at most."""
@@ -52,7 +52,11 @@ class Lanes:
     """The work of a reader that handles events one by one."""
 
     def __init__(
-        self, reader: str, handlers: Mapping[type[Event], Handler], parking: Parking
+        self,
+        reader: str,
+        handlers: Mapping[type[Event], Handler],
+        parking: Parking,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader = reader
         self._handlers = handlers
@@ -60,7 +64,7 @@ class Lanes:
         self._taken = 0
         self._open: dict[int, int] = {}  # position -> events under way; in order of position
         self._lanes: dict[str, deque[Task]] = {}
-        self._free = asyncio.Semaphore(WIDTH)
+        self._crowded = crowded
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = asyncio.Event()
 
@@ -98,8 +102,10 @@ class Lanes:
         if lane is not None:
             lane.append(task)
             return
+        while len(self._lanes) >= (NARROW if self._crowded() else WIDTH):
+            self._progress.clear()
+            await self._progress.wait()
         self._lanes[task.stream] = lane = deque((task,))
-        await self._free.acquire()
         running = asyncio.create_task(self._run(task.stream, lane))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
@@ -113,7 +119,7 @@ class Lanes:
                 self._close(task.position)
         finally:
             del self._lanes[stream]
-            self._free.release()
+            self._progress.set()
 
     def _close(self, position: int) -> None:
         left = self._open[position] - 1

@@ -179,7 +179,7 @@ class Platform:
         for context in self.contexts.values():
             for documents, written in context.views:
                 name = f"{context.name}.{documents.key}"
-                work = lambda d=documents, w=written: ViewWork(d, w)  # noqa: E731
+                work = partial(ViewWork, documents, written)
                 context.readers.append(Reader(name, context.feed, context.leases, work))
             context.timers.start()
         for reaction in self.bus.reactions:
@@ -199,8 +199,11 @@ class Platform:
             wanted = {
                 event: handler for event, handler in handlers.items() if context_of(event) == log
             }
-            work = lambda n=name, w=wanted: Lanes(n, w, Parking(home.database, n))  # noqa: E731
+            work = partial(self._lanes, name, wanted, home)
             home.readers.append(Reader(name, self.contexts[log].feed, home.leases, work))
+
+    def _lanes(self, name: str, wanted: dict[type[Any], Any], home: Context) -> Lanes:
+        return Lanes(name, wanted, Parking(home.database, name), lambda: self.bus.crowded)
 
     def _obey(
         self, policy: Policy, reader: str, timers: Timers

@@ -46,7 +46,9 @@ class Timers:
         self._leases = leases
         self._transport = transport
         self._commands = commands
-        self._write: Batch[tuple[Later | CallOff, Envelope[Any]], None] = Batch(self._write_many)
+        self._write: Batch[tuple[Later | CallOff, Envelope[Any]], None] = Batch(
+            self._write_many, linger=0.01
+        )
         self._task: asyncio.Task[None] | None = None
 
     def make_indexes(self) -> None:

@@ -19,6 +19,9 @@ from bus.mongo import durable
 
 D = TypeVar("D")
 
+PACE = 0.05
+"""Seconds between writes: what changes several times in a moment is written once."""
+
 WARM = 10_000
 """Documents kept in memory by the reader that writes a view."""
 
@@ -162,6 +165,7 @@ class ViewWork(Generic[D]):
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
         self._position = commits[-1].position
+        await asyncio.sleep(PACE)
 
     def done_to(self) -> int:
         """Everything taken is done."""

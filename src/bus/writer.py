@@ -30,6 +30,10 @@ from bus.mongo import numbered
 GROUP = 500
 """Decisions in one insert, at most."""
 
+LINGER = 0.001
+"""Seconds for more decisions to join, when the last group was more than one: under load a moment's
+wait makes one insert of what would be several. Who comes alone goes at once."""
+
 PATIENCE = 15.0
 """Seconds for which the writer tries to find out what became of a group before it answers
 `Busy`."""
@@ -129,7 +133,10 @@ class Writer:
 
     def _groups(self) -> Iterator[list[Pending]]:
         """Everything that is queued, again and again, until told to stop."""
+        group: list[Pending] = []
         while (first := self._queue.get()) is not None:
+            if len(group) > 1:
+                time.sleep(LINGER)
             group = [first]
             while len(group) < GROUP:
                 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from bus.messages import Address, Event, Money, NotFound, Refused
 from ordering.contract import (
@@ -166,9 +166,8 @@ class OrderCancelled(Event, name="ordering.OrderCancelled"):
     at: datetime
 
 
-OrderEvent = (
-    OrderPlaced
-    | OrderRejected
+Later = (
+    OrderRejected
     | PaymentRequested
     | PaymentDeclined
     | ActionRequired
@@ -184,6 +183,9 @@ OrderEvent = (
     | MoneyReturned
     | OrderCancelled
 )
+"""What can happen to an order once it is placed."""
+
+OrderEvent = OrderPlaced | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,7 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         return _placed(event)
     if order is None:
         raise ValueError(f"{event.type_name} before the order was placed")
-    changed = _evolved(order, event)
-    return replace(changed, updated_at=event.at)
+    return replace(order, updated_at=event.at, **_changes(order, event))
 
 
 def _placed(event: OrderPlaced) -> Order:
@@ -257,48 +258,46 @@ def _placed(event: OrderPlaced) -> Order:
     )
 
 
-def _evolved(order: Order, event: OrderEvent) -> Order:
+def _changes(order: Order, event: Later) -> dict[str, Any]:
+    """The fields that an event changes."""
     match event:
-        case OrderPlaced():
-            return order
         case OrderRejected(reason=reason):
-            return replace(order, status="rejected", reason=reason)
+            return {"status": "rejected", "reason": reason}
         case PaymentRequested(attempt=attempt, means=means):
-            return replace(
-                order,
-                attempt=attempt,
-                means=means,
-                payment_status="not_paid",
-                next_action=None,
-                reason=None,
-            )
+            return {
+                "attempt": attempt,
+                "means": means,
+                "payment_status": "not_paid",
+                "next_action": None,
+                "reason": None,
+            }
         case PaymentDeclined(reason=reason):
-            return replace(order, payment_status="declined", next_action=None, reason=reason)
+            return {"payment_status": "declined", "next_action": None, "reason": reason}
         case ActionRequired(action=action):
-            return replace(order, payment_status="requires_action", next_action=action)
+            return {"payment_status": "requires_action", "next_action": action}
         case OrderConfirmed():
-            return replace(order, status="confirmed", payment_status="authorized", next_action=None)
+            return {"status": "confirmed", "payment_status": "authorized", "next_action": None}
         case OrderExpired():
-            return replace(order, status="expired", next_action=None, reason="not_paid_in_time")
+            return {"status": "expired", "next_action": None, "reason": "not_paid_in_time"}
         case DeliveryArranged(slot=slot):
-            return replace(order, fulfillment_status="scheduled", slot=slot)
+            return {"fulfillment_status": "scheduled", "slot": slot}
         case OrderShipped():
-            return replace(order, fulfillment_status="shipped")
+            return {"fulfillment_status": "shipped"}
         case PaymentTaken():
-            return replace(order, payment_status="captured")
+            return {"payment_status": "captured"}
         case OrderDelivered():
-            return replace(order, fulfillment_status="delivered")
+            return {"fulfillment_status": "delivered"}
         case OrderCompleted():
-            return replace(order, status="completed")
+            return {"status": "completed"}
         case GoodsReturned():
-            return replace(order, fulfillment_status="returned")
+            return {"fulfillment_status": "returned"}
         case CancellationRequested(reason=reason):
-            return replace(order, status="cancelling", next_action=None, reason=reason)
+            return {"status": "cancelling", "next_action": None, "reason": reason}
         case MoneyReturned(amount=amount):
             back: PaymentStatus = "refunded" if amount.amount else "voided"
-            return replace(order, payment_status=back, refunded=order.refunded + amount)
+            return {"payment_status": back, "refunded": order.refunded + amount}
         case OrderCancelled():
-            return replace(order, status="cancelled")
+            return {"status": "cancelled"}
     assert_never(event)
 
 

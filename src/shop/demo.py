@@ -7,7 +7,7 @@ import json
 
 from catalog.samples import load_samples
 
-from bus.messages import Position
+from bus.messages import Address, Position
 from delivery.commands import AddWarehouse, ListWarehouses
 from ordering.routes import BASKET
 from shop.running import assembled
@@ -33,13 +33,10 @@ def prepare(settings: Settings) -> str:
 
 
 def _warehouse() -> AddWarehouse:
-    return AddWarehouse.model_validate(
-        {
-            "warehouse_id": "vaduz",
-            "warehouse_name": "Vaduz",
-            "address": {**BASKET["destination"], "district": "Vaduz", "postcode": "9490"},
-            "position": Position(lat=47.1415, lon=9.5215),
-        }
+    place = {**BASKET["destination"], "district": "Vaduz", "postcode": "9490"}
+    position = Position(lat=47.1415, lon=9.5215)
+    return AddWarehouse(
+        warehouse_id="vaduz", name="Vaduz", address=Address(**place, position=position)
     )
 
 
