@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -35,13 +35,14 @@ class Envelope(Generic[M]):
     def leads_to(self, message: N, *index: object) -> Envelope[N]:
         """The envelope of what this one causes; with an `index`, under the id that always
         follows."""
-        return replace(  # type: ignore[return-value]
-            self,
-            message=message,  # type: ignore[arg-type]
-            id=derived_id(self.id, *index) if index else new_id(),
-            causation=self.id,
-            fingerprint=None,
-            if_version=None,
+        return Envelope(
+            message,
+            derived_id(self.id, *index) if index else new_id(),
+            self.correlation,
+            self.id,
+            self.principal,
+            self.deadline,
+            self.traceparent,
         )
 
 

@@ -103,8 +103,7 @@ class Log:
         body = bson.encode(document)
         if len(body) > MAX_EVENT_BYTES:
             check_size(document, len(body))
-        outcome = asyncio.get_running_loop().create_future()
-        pending = Pending(envelope.id, writes, tuple(events), at, meta, body, after, outcome)
+        pending = Pending(envelope.id, writes, tuple(events), at, meta, body, after)
         self._writer.submit(pending)
         return pending
 

@@ -3,8 +3,8 @@ share."""
 
 from __future__ import annotations
 
+import hashlib
 import random
-import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
@@ -215,12 +215,10 @@ class Principal(Model):
 
 SYSTEM = Principal(scope="system", name="storefold")
 
-_NAMESPACE = uuid.UUID("6f3c1f53-6d1c-5c0e-9a52-2d7f7e0c5a11")
-
 
 def derived_id(*parts: object) -> str:
     """The one id that always follows from these parts: how doing a thing twice is recognised."""
-    return uuid.uuid5(_NAMESPACE, "\x1f".join(map(str, parts))).hex
+    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
 def new_id() -> str:

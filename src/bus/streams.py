@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from bus.commits import Commit, Recorded, Write
@@ -183,7 +184,7 @@ class Streams:
                 if warm.basis is None:
                     return
                 with suppress(Conflict, Repeated, Busy):  # then it was not written after all
-                    await asyncio.shield(warm.basis.outcome)
+                    await warm.basis.outcome
                     return
                 continue
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -240,8 +241,7 @@ class Streams:
             pending = self._queue(streams, warm, basis, happenings, envelope)
             loaded = Loaded(first.state, first.version)
             try:
-                # Whoever stops waiting does not stop the append.
-                commit = await asyncio.shield(pending.outcome)
+                commit = await pending.outcome
             except Conflict:
                 continue
             except Repeated as repeated:
@@ -275,7 +275,7 @@ class Streams:
             entry.state, entry.version, entry.basis = evolved[name], version, pending
             if name not in self._warm:  # it was presumed to be new
                 self._keep(name, entry)
-        pending.outcome.add_done_callback(lambda outcome: self._settled(pending))
+        pending.then = partial(self._settled, pending)
         return pending
 
     def _settled(self, pending: Pending) -> None:
@@ -298,7 +298,7 @@ class Streams:
         """Whether what a refusal or a "nothing to do" was based on has been committed."""
         for pending in basis:
             try:
-                await asyncio.shield(pending.outcome)
+                await pending.outcome
             except (Conflict, Repeated):
                 return False
         return True

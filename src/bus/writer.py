@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -70,8 +70,25 @@ class Pending:
     meta: Meta
     body: bytes
     after: tuple[Pending, ...]
-    outcome: asyncio.Future[Commit]
     verdict: Outcome | None = None
+    """What the writer found; set by its thread, told on the event loop by `settle`."""
+    told: bool = False
+    then: Callable[[], None] = lambda: None
+    """Called first when the verdict is told."""
+    waiting: list[asyncio.Future[Commit]] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> asyncio.Future[Commit]:
+        """A future of its own for whoever waits: the commit, or `Conflict`, `Repeated` or `Busy`.
+
+        Who stops waiting stops nobody else, and not the append.
+        """
+        future: asyncio.Future[Commit] = asyncio.get_running_loop().create_future()
+        if self.told:
+            self._tell(future)
+        else:
+            self.waiting.append(future)
+        return future
 
     @property
     def failed(self) -> bool:
@@ -85,11 +102,17 @@ class Pending:
     def settle(self) -> None:
         """Let those who wait for the outcome know; on the event loop."""
         self.after = ()  # or a busy stream would keep its whole past in memory
+        self.told = True
+        self.then()
+        for future in self.waiting:
+            if not future.done():
+                self._tell(future)
+
+    def _tell(self, future: asyncio.Future[Commit]) -> None:
         if isinstance(self.verdict, Commit):
-            self.outcome.set_result(self.verdict)
+            future.set_result(self.verdict)
         elif self.verdict is not None:
-            self.outcome.set_exception(self.verdict)
-            self.outcome.exception()  # looked at here: nobody need wait for it
+            future.set_exception(self.verdict)
 
 
 class Writer:
