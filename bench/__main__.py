@@ -1,0 +1,70 @@
+"""`python -m bench`: measures the shop on this machine and prints it beside its aims."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+
+import uvloop
+from rich.console import Console
+
+from bench import commits, results
+from bench.results import Result
+from bench.servers import Machine, machine
+from bench.surface import Surface
+from shop.serving import tune
+
+NAMES = ("log", "place", "confirm", "read", "latency")
+
+stderr = Console(stderr=True, highlight=False)
+
+
+async def measure(on: Machine, stack: ExitStack, names: list[str], *, quick: bool) -> list[Result]:
+    """The measurements of these names."""
+    rounds, seconds = (2, 0.5) if quick else (3, 2.5)
+    found: list[Result] = []
+    if "log" in names:
+        stderr.print("log: commits, beside raw inserts")
+        found += await commits.measure(on.mongodb_url, rounds=rounds + 1, seconds=seconds / 5)
+    if names == ["log"]:
+        return found
+    surface = Surface(on, stack, rounds=rounds, seconds=seconds)
+    await surface.warm()
+    parts: dict[str, Callable[[], Awaitable[Result | list[Result]]]] = {
+        "place": surface.place,
+        "confirm": surface.confirm,
+        "read": surface.read,
+        "latency": surface.latency,
+    }
+    for name, part in parts.items():
+        if name in names:
+            stderr.print(f"{name}: {(part.__doc__ or '').strip()}")
+            one = await part()
+            found += one if isinstance(one, list) else [one]
+    return found
+
+
+def main() -> None:
+    """Measure, print."""
+    words = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    words.add_argument("--json", action="store_true", help="print JSON for programs")
+    words.add_argument("--quick", action="store_true", help="short rounds: rough figures")
+    words.add_argument("--only", action="append", choices=NAMES, help="only this; may be repeated")
+    asked = words.parse_args()
+    tune()
+    with machine() as on, ExitStack() as stack:
+        found = uvloop.run(measure(on, stack, asked.only or list(NAMES), quick=asked.quick))
+    if asked.json:
+        cores = len(os.sched_getaffinity(0))
+        print(json.dumps({"cores": cores, "results": [each.as_json() for each in found]}))
+    else:
+        results.show(found)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

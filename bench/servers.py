@@ -1,0 +1,115 @@
+"""The processes that are measured: MongoDB, Redis, the shop, and the bare endpoint beside it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shop import embedded
+
+SKUS = [f"BENCH-{number:03}" for number in range(200)]
+SHOP = str(Path(sys.executable).parent / "shop")
+READY_WITHIN = 60.0
+
+
+class Machine:
+    """A MongoDB and a Redis in a folder that goes away, and what runs on them."""
+
+    def __init__(self, folder: Path, servers: embedded.Servers) -> None:
+        assert servers.mongodb_url is not None
+        assert servers.redis_url is not None
+        self.mongodb_url = servers.mongodb_url
+        self._folder = folder
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
+            "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(Path.cwd())))),
+            "SHOP_DATA_DIR": str(folder / "data"),
+            "SHOP_MONGODB_URL": servers.mongodb_url,
+            "SHOP_REDIS_URL": servers.redis_url,
+        }
+
+    @contextmanager
+    def process(self, *command: str) -> Iterator[str]:
+        """A server process; yields the address that it says it is ready at."""
+        said = self._folder / f"{Path(command[0]).name}-{time.monotonic_ns()}.log"
+        with said.open("wb") as output:
+            child = subprocess.Popen(
+                command, env=self._environment, cwd=self._folder, stdout=output, stderr=output
+            )
+        try:
+            yield _address(child, said)
+        finally:
+            child.terminate()
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    @contextmanager
+    def shop(self) -> Iterator[tuple[str, str]]:
+        """A shop with goods and a warehouse; yields its address and a key."""
+        goods = self._folder / "goods.csv"
+        with goods.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["sku", "name", "category", "price"])
+            rows.writerows([sku, f"Thing {sku}", "Things", "12.50"] for sku in SKUS)
+        self._run("catalog", "import", str(goods), "--stock", "1000000")
+        self._run(
+            *("warehouses", "add", "bench", "--name", "Vaduz", "--road", "Äulestrasse"),
+            *("--house-number", "1", "--district", "Vaduz", "--postcode", "9490"),
+            *("--country", "LI"),
+        )
+        key = self._run("keys", "create", "bench", "--scope", "shop").strip()
+        with self.process(SHOP, "serve", "--port", "0") as address:
+            yield address, key
+
+    @contextmanager
+    def bare(self, variant: str) -> Iterator[str]:
+        """The bare endpoint: `sync` or `async`."""
+        with self.process(sys.executable, "-m", "bench.bare", variant) as address:
+            yield address
+
+    def _run(self, *words: str) -> str:
+        done = subprocess.run(
+            [SHOP, *words],
+            env=self._environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"shop {' '.join(words)} failed: {done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+
+@contextmanager
+def machine() -> Iterator[Machine]:
+    """MongoDB and Redis for as long as it is measured."""
+    with tempfile.TemporaryDirectory(prefix="storefold-bench-") as name:
+        folder = Path(name)
+        with embedded.servers(folder / "servers") as servers:
+            yield Machine(folder, servers)
+
+
+def _address(child: subprocess.Popen[bytes], said: Path) -> str:
+    """Wait for `ready http://...`."""
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        text = said.read_text(errors="replace")
+        for line in text.splitlines():
+            if line.startswith("ready http"):
+                return line.split()[1]
+        if child.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise RuntimeError(f"a server did not come up: {said.read_text(errors='replace')[-2000:]}")
