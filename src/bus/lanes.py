@@ -12,6 +12,8 @@ import random
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,6 +26,9 @@ from bus.parking import Failure, Parking
 
 WIDTH, NARROW = 128, 4
 """Streams that a reader works on at once; and while a crowd outside waits for answers."""
+
+SLOW = 0.05
+"""Seconds after which a stream no longer counts as one that takes time from the crowd."""
 
 BACKLOG = 5_000
 """Commits that may be under way at once, at most."""
@@ -64,6 +69,7 @@ class Lanes:
         self._taken = 0
         self._open: dict[int, int] = {}  # position -> events under way; in order of position
         self._lanes: dict[str, deque[Task]] = {}
+        self._since: dict[str, float] = {}  # when each lane was opened, in that order
         self._crowded = crowded
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = asyncio.Event()
@@ -102,13 +108,24 @@ class Lanes:
         if lane is not None:
             lane.append(task)
             return
-        while len(self._lanes) >= (NARROW if self._crowded() else WIDTH):
+        while not self._room():
             self._progress.clear()
-            await self._progress.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SLOW):
+                    await self._progress.wait()
         self._lanes[task.stream] = lane = deque((task,))
+        self._since[task.stream] = asyncio.get_running_loop().time()
         running = asyncio.create_task(self._run(task.stream, lane))
         self._tasks.add(running)
         running.add_done_callback(self._tasks.discard)
+
+    def _room(self) -> bool:
+        """Whether another stream may be worked on. In a crowd only the quick ones count: who waits
+        for a gateway takes nothing from anybody."""
+        if len(self._lanes) >= WIDTH or not self._crowded():
+            return len(self._lanes) < WIDTH
+        slow = asyncio.get_running_loop().time() - SLOW
+        return sum(1 for _ in takewhile(slow.__lt__, reversed(self._since.values()))) < NARROW
 
     async def _run(self, stream: str, lane: deque[Task]) -> None:
         try:
@@ -118,7 +135,7 @@ class Lanes:
                 lane.popleft()
                 self._close(task.position)
         finally:
-            del self._lanes[stream]
+            del self._lanes[stream], self._since[stream]
             self._progress.set()
 
     def _close(self, position: int) -> None:
@@ -147,7 +164,9 @@ class Lanes:
                 log.warning(
                     "reader.waits", reader=self._reader, position=task.position, error=str(outage)
                 )
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if (running := asyncio.current_task()) and running.cancelling():
+                    raise  # it is we who are told to stop, not what the handler waited for
                 attempts = failure.attempts + 1 if failure else 1
                 failure = Failure(repr(error), traceback.format_exc(), attempts)
                 log.warning(
