@@ -29,7 +29,7 @@ class Slot(Model):
 
 
 class DeliveryQuote(Model):
-    """What it costs to bring the goods; from where, and how far and how long by road: metres, seconds."""
+    """What it costs to bring the goods, from where, and how far (m) and long (s) it is by road."""
 
     cost: Money
     warehouse_id: str

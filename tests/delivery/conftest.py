@@ -1,0 +1,91 @@
+"""Delivery on the real bus, with a map of the test's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from bus.dispatch import Bus
+from bus.envelope import Envelope
+from bus.messages import Address, Event, Position, Refused
+from bus.platform import Context, Platform
+from bus.transport import InProcess, Loopback, Transport
+from delivery.module import register
+from delivery.tariff import Tariff
+from maps.contract import Leg, Locate, Measure, Place
+
+
+@dataclass
+class FlatEarth:
+    """Maps as a test wants it: a degree of latitude is 100 km, and there are no other ways."""
+
+    asked: list[Locate | Measure] = field(default_factory=list)
+
+    async def locate(self, query: Locate, envelope: Envelope[Locate]) -> Place:
+        self.asked.append(query)
+        if query.address.position is None:
+            raise Refused("unknown_address", "nobody knows where that is")
+        return Place(position=query.address.position, precision="door", source="test")
+
+    async def measure(self, query: Measure, envelope: Envelope[Measure]) -> tuple[Leg | None, ...]:
+        self.asked.append(query)
+        return tuple(self.way(origin, query.destination) for origin in query.origins)
+
+    def way(self, origin: Position, destination: Position) -> Leg | None:
+        if origin.lon != destination.lon:
+            return None
+        metres = round(abs(origin.lat - destination.lat) * 100_000)
+        return Leg(distance_m=metres, duration_s=metres // 10, source="test")
+
+
+@dataclass
+class Delivering:
+    """A running delivery context."""
+
+    home: Context
+    bus: Bus
+    maps: FlatEarth
+
+    async def history(self, stream: str) -> list[Event]:
+        """Everything that happened on a stream."""
+        return [event for event, _ in await self.home.log.stream(stream)]
+
+
+@asynccontextmanager
+async def at_work(
+    mongo: MongoClient[dict[str, Any]], prefix: str, transport: Transport
+) -> AsyncIterator[Delivering]:
+    """Delivery at work on these databases."""
+    platform = Platform(mongo, None, prefix, transport)  # delivery caches nothing
+    earth = FlatEarth()
+    home = register(platform, Tariff())
+    platform.bus.handle(Locate, earth.locate)
+    platform.bus.handle(Measure, earth.measure)
+    await platform.start(work=True)
+    yield Delivering(home, platform.bus, earth)
+    await platform.stop()
+
+
+@pytest.fixture(params=[InProcess, Loopback])
+async def delivering(
+    request: pytest.FixtureRequest, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> AsyncIterator[Delivering]:
+    """Delivery at work, on both transports."""
+    async with at_work(mongo, prefix, request.param()) as running:
+        yield running
+
+
+@pytest.fixture
+def door() -> Address:
+    """An address at 0.2 degrees north."""
+    return Address(
+        house_number="1",
+        road="Äulestrasse",
+        district="Vaduz",
+        postcode="9490",
+        country="LI",
+        position=Position(lat=0.2, lon=0),
+    )

@@ -1,0 +1,292 @@
+"""The life of a delivery, told as histories."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import Address, Event, NotFound, Position, Refused
+from delivery.commands import RecordCheckpoint
+from delivery.contract import (
+    CancelDelivery,
+    Checkpoint,
+    DeliveryCancelled,
+    DeliveryDelivered,
+    DeliveryPickedUp,
+    DeliveryReturned,
+    DeliveryScheduled,
+    Scan,
+    ScheduleDelivery,
+)
+from delivery.delivery import (
+    MAX_CHECKPOINTS,
+    CheckpointRecorded,
+    Delivery,
+    DeliveryEvent,
+    cancel,
+    evolve,
+    record,
+    schedule,
+)
+from delivery.tracking import tracking_number
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+EVENING = NOON + timedelta(hours=8)
+VADUZ = Address(
+    house_number="1", road="Äulestrasse", district="Vaduz", postcode="9490", country="LI"
+)
+WHOSE: Any = {"delivery_id": "d1", "reference": "o1"}
+
+SCHEDULE = ScheduleDelivery(**WHOSE, warehouse_id="schaan", destination=VADUZ)
+CANCEL = CancelDelivery(**WHOSE)
+SCHEDULED = DeliveryScheduled(
+    **WHOSE,
+    warehouse_id="schaan",
+    destination=VADUZ,
+    carrier="house",
+    tracking_number=tracking_number("d1"),
+)
+CANCELLED = DeliveryCancelled(**WHOSE)
+
+
+def at(minute: int) -> datetime:
+    return NOON + timedelta(minutes=minute)
+
+
+def replay(history: Sequence[DeliveryEvent]) -> Delivery | None:
+    delivery = None
+    for event in history:
+        delivery = evolve(delivery, event)
+    return delivery
+
+
+def said(status: Scan, minute: int | None = None, **more: Any) -> RecordCheckpoint:
+    when = None if minute is None else at(minute)
+    return RecordCheckpoint(delivery_id="d1", status=status, at=when, **more)
+
+
+def lived(*checkpoints: RecordCheckpoint, now: datetime = EVENING) -> list[DeliveryEvent]:
+    """The history of a scheduled delivery whose carrier said this."""
+    history: list[DeliveryEvent] = [SCHEDULED]
+    for checkpoint in checkpoints:
+        history += record(replay(history), checkpoint, now)
+    return history
+
+
+def scan(status: Scan, minute: int) -> CheckpointRecorded:
+    return CheckpointRecorded(**WHOSE, status=status, at=at(minute))
+
+
+def stand(history: Sequence[DeliveryEvent]) -> Delivery:
+    delivery = replay(history)
+    assert delivery is not None
+    return delivery
+
+
+def refusal(history: Sequence[DeliveryEvent], checkpoint: RecordCheckpoint) -> Refused:
+    with pytest.raises(Refused) as refused:
+        record(replay(history), checkpoint, EVENING)
+    return refused.value
+
+
+def test_a_delivery_is_scheduled_once() -> None:
+    assert schedule(None, SCHEDULE) == [SCHEDULED]
+    assert schedule(replay([SCHEDULED]), SCHEDULE) == []
+    assert stand([SCHEDULED]).status == "scheduled"
+
+
+def test_an_id_is_not_given_to_two_references() -> None:
+    other = SCHEDULE.model_copy(update={"reference": "o2"})
+    with pytest.raises(Refused, match="delivery of o1, not of o2") as refused:
+        schedule(replay([SCHEDULED]), other)
+    assert refused.value.code == "delivery_exists"
+    with pytest.raises(Refused):
+        cancel(replay([SCHEDULED]), CANCEL.model_copy(update={"reference": "o2"}))
+
+
+def test_there_are_no_slots_yet() -> None:
+    with pytest.raises(Refused) as refused:
+        schedule(None, SCHEDULE.model_copy(update={"slot_id": "monday"}))
+    assert refused.value.code == "unknown_slot"
+
+
+def test_a_scheduled_delivery_is_cancelled_once() -> None:
+    assert cancel(replay([SCHEDULED]), CANCEL) == [CANCELLED]
+    assert cancel(replay([SCHEDULED, CANCELLED]), CANCEL) == []
+    assert stand([SCHEDULED, CANCELLED]).status == "cancelled"
+
+
+def test_a_delivery_that_was_cancelled_first_is_never_scheduled() -> None:
+    assert cancel(None, CANCEL) == [CANCELLED]
+    assert schedule(replay([CANCELLED]), SCHEDULE) == []
+    assert schedule(replay([CANCELLED]), SCHEDULE.model_copy(update={"slot_id": "monday"})) == []
+    assert stand([CANCELLED]).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "status", ["picked_up", "en_route", "arrived", "attempt_failed", "delivered"]
+)
+def test_cancelling_after_the_pick_up_does_nothing(status: Scan) -> None:
+    assert cancel(replay(lived(said(status, 1))), CANCEL) == []
+
+
+def test_the_way_from_the_warehouse_to_the_door() -> None:
+    history = lived(
+        said("picked_up", 1), said("en_route", 2), said("arrived", 30), said("delivered", 31)
+    )
+    assert history == [
+        SCHEDULED,
+        DeliveryPickedUp(**WHOSE, at=at(1)),
+        scan("picked_up", 1),
+        scan("en_route", 2),
+        scan("arrived", 30),
+        scan("delivered", 31),
+        DeliveryDelivered(**WHOSE, at=at(31)),
+    ]
+    assert stand(history).status == "delivered"
+
+
+def test_a_failed_attempt_is_made_again_or_the_goods_come_back() -> None:
+    failed = [said("picked_up", 1), said("en_route", 2), said("attempt_failed", 3)]
+    assert stand(lived(*failed)).status == "attempt_failed"
+    assert stand(lived(*failed, said("en_route", 4))).status == "en_route"
+    back = lived(*failed, said("returned_to_sender", 90))
+    assert back[-1] == DeliveryReturned(**WHOSE, at=at(90))
+    assert stand(back).status == "returned_to_sender"
+
+
+def test_a_checkpoint_without_a_time_happens_now() -> None:
+    position = Position(lat=47.1, lon=9.5)
+    history = lived(said("picked_up", position=position, note="two parcels"), now=at(7))
+    assert stand(history).checkpoints == (
+        Checkpoint(status="picked_up", position=position, at=at(7), note="two parcels"),
+    )
+
+
+@pytest.mark.parametrize(
+    "status", ["en_route", "arrived", "attempt_failed", "delivered", "returned_to_sender"]
+)
+def test_whoever_has_the_goods_has_picked_them_up(status: Scan) -> None:
+    history = lived(said(status, 5))
+    assert history[1:3] == [DeliveryPickedUp(**WHOSE, at=at(5)), scan(status, 5)]
+    assert [seen.status for seen in stand(history).checkpoints] == [status]
+
+
+def test_a_repeated_checkpoint_changes_nothing() -> None:
+    history = lived(said("picked_up", 1), said("en_route", 2), said("delivered", 3))
+    for repeated in (said("picked_up", 1), said("en_route", 2, note="again"), said("delivered", 3)):
+        assert record(replay(history), repeated, EVENING) == []
+    assert record(replay(history), said("delivered"), EVENING) == []
+
+
+def test_a_pick_up_that_is_told_twice_happens_once() -> None:
+    history = lived(said("en_route", 5), said("picked_up", 1), said("picked_up", 2))
+    assert history.count(DeliveryPickedUp(**WHOSE, at=at(5))) == 1
+    assert sum(isinstance(event, DeliveryPickedUp) for event in history) == 1
+
+
+def test_a_late_checkpoint_takes_its_place_and_does_not_move_the_delivery_back() -> None:
+    delivery = stand(lived(said("picked_up", 1), said("arrived", 9), said("en_route", 2)))
+    assert delivery.status == "arrived"
+    assert [seen.status for seen in delivery.checkpoints] == ["picked_up", "en_route", "arrived"]
+
+
+def test_what_happened_before_the_end_may_be_told_after_it() -> None:
+    history = lived(said("picked_up", 1), said("delivered", 9), said("en_route", 2))
+    assert stand(history).status == "delivered"
+    assert [seen.at for seen in stand(history).checkpoints] == [at(1), at(2), at(9)]
+
+
+@pytest.mark.parametrize("end", ["delivered", "returned_to_sender"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        said("en_route"),
+        said("en_route", 10),
+        said("picked_up", 30),
+        said("delivered", 8),
+        said("returned_to_sender", 8),
+        said("delivered", 10),
+    ],
+)
+def test_nothing_happens_after_the_end(end: Scan, after: RecordCheckpoint) -> None:
+    refused = refusal(lived(said("picked_up", 1), said(end, 9)), after)
+    assert refused.code == "delivery_ended"
+    assert refused.details == {"status": end}
+
+
+def test_nobody_brings_what_was_cancelled() -> None:
+    histories: list[list[DeliveryEvent]] = [[SCHEDULED, CANCELLED], [CANCELLED]]
+    for history in histories:
+        for checkpoint in (said("picked_up"), said("delivered", 1)):
+            assert refusal(history, checkpoint).code == "delivery_ended"
+
+
+def test_a_carriers_clock_may_be_five_minutes_ahead() -> None:
+    ahead = EVENING + timedelta(minutes=5)
+    fine = RecordCheckpoint(delivery_id="d1", status="picked_up", at=ahead)
+    assert record(replay([SCHEDULED]), fine, EVENING)[0] == DeliveryPickedUp(**WHOSE, at=ahead)
+    wrong = fine.model_copy(update={"at": ahead + timedelta(milliseconds=1)})
+    assert refusal([SCHEDULED], wrong).code == "checkpoint_in_future"
+
+
+def test_a_delivery_nobody_heard_of_has_no_checkpoints() -> None:
+    refused = refusal([], said("picked_up"))
+    assert isinstance(refused, NotFound)
+    assert refused.code == "unknown_delivery"
+
+
+def test_a_carrier_gone_wild_is_stopped_but_the_delivery_can_end() -> None:
+    history = lived(*(said("en_route", minute) for minute in range(MAX_CHECKPOINTS)), now=at(10**4))
+    assert refusal(history, said("en_route")).code == "too_many_checkpoints"
+    assert record(replay(history), said("delivered"), at(10**4))[-1] == DeliveryDelivered(
+        **WHOSE, at=at(10**4)
+    )
+
+
+def told(history: Sequence[Event]) -> list[type[Event]]:
+    milestones = (DeliveryPickedUp, DeliveryDelivered, DeliveryReturned)
+    return sorted((type(e) for e in history if isinstance(e, milestones)), key=lambda t: t.__name__)
+
+
+def test_the_order_in_which_checkpoints_come_does_not_matter() -> None:
+    whole_day = [
+        said("picked_up", 1),
+        said("en_route", 2, position=Position(lat=47.1, lon=9.5)),
+        said("attempt_failed", 3, position=Position(lat=47.2, lon=9.5)),
+        said("en_route", 4),
+        said("delivered", 5),
+    ]
+    expected = stand(lived(*whole_day))
+    for order in permutations(whole_day):
+        history = lived(*order)
+        assert stand(history) == expected
+        assert told(history) == [DeliveryDelivered, DeliveryPickedUp]
+
+
+between: Any = st.sampled_from(["picked_up", "en_route", "arrived", "attempt_failed"])
+
+
+@given(
+    st.lists(st.tuples(between, st.integers(0, 20)), max_size=8),
+    st.sampled_from(["delivered", "returned_to_sender", None]),
+    st.randoms(use_true_random=False),
+)
+def test_repeated_and_shuffled_checkpoints_end_in_the_same_state(
+    scans: list[tuple[Scan, int]], end: Scan | None, chance: Any
+) -> None:
+    day = [said(status, minute) for status, minute in scans]
+    if end is not None:
+        day.append(said(end, 20))
+    mixed = day + day[:3]
+    chance.shuffle(mixed)
+    if not day:
+        return
+    history = lived(*mixed)
+    assert stand(history) == stand(lived(*day))
+    assert told(history) == told(lived(*day))
+    assert sum(issubclass(kind, DeliveryPickedUp) for kind in told(history)) == 1

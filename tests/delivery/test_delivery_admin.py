@@ -1,0 +1,166 @@
+"""`shop warehouses` and `shop deliveries`, as they are typed."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+from pymongo import MongoClient
+from typer.testing import CliRunner
+
+from bus.dispatch import Bus
+from bus.messages import Address, Position, Refused
+from bus.platform import Platform
+from bus.transport import InProcess
+from delivery import admin
+from delivery.commands import RecordCheckpoint
+from delivery.contract import ScheduleDelivery
+from delivery.module import register
+from delivery.tariff import Tariff
+from maps.module import register as register_maps
+
+R = TypeVar("R")
+
+LAGER = [
+    "add", "schaan", "--name", "Lager", "--road", "Im alten Riet", "--house-number", "9",
+    "--district", "Schaan", "--postcode", "9494", "--country", "li",
+]  # fmt: skip
+
+
+@dataclass
+class Running:
+    """A shop on an event loop of its own."""
+
+    platform: Platform
+    loop: asyncio.Runner
+
+    @property
+    def bus(self) -> Bus:
+        return self.platform.bus
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        return self.loop.run(work)
+
+
+@pytest.fixture
+def running(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Running]:
+    platform = Platform(mongo, None, prefix, InProcess())
+    register_maps(platform)
+    register(platform, Tariff())
+    with asyncio.Runner() as loop:
+        loop.run(platform.start(work=True))
+        yield Running(platform, loop)
+        loop.run(platform.stop())
+
+
+Typed = Callable[..., str]
+
+
+@pytest.fixture
+def warehouses(running: Running) -> Typed:
+    """What `shop warehouses` prints."""
+    return prints(admin.warehouses, running)
+
+
+@pytest.fixture
+def deliveries(running: Running) -> Typed:
+    """What `shop deliveries` prints."""
+    return prints(admin.deliveries, running)
+
+
+def prints(commands: Callable[..., Any], running: Running) -> Typed:
+    @contextmanager
+    def shop() -> Iterator[Running]:
+        yield running
+
+    def typed(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(commands(shop), arguments)
+        if isinstance(result.exception, Refused):  # the CLI's top level tells it
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result.stderr if code else result.stdout
+
+    return typed
+
+
+def test_a_warehouse_is_added_in_the_middle_of_its_town(warehouses: Typed) -> None:
+    assert "Im alten Riet 9, 9494 Schaan LI" in warehouses(*LAGER)
+    (line,) = warehouses("list", "--json").splitlines()
+    told = json.loads(line)
+    assert (told["warehouse_id"], told["name"]) == ("schaan", "Lager")
+    assert told["address"]["country"] == "LI"
+    assert told["position"]["lat"] == pytest.approx(47.165, abs=0.01)
+
+
+def test_a_warehouse_is_added_where_its_position_says(warehouses: Typed) -> None:
+    told = json.loads(warehouses(*LAGER, "--position", "-33.9,18.4", "--json"))
+    assert told["position"] == {"lat": -33.9, "lon": 18.4}
+
+
+def test_a_warehouse_on_no_map_is_refused(warehouses: Typed) -> None:
+    with pytest.raises(Refused) as refused:
+        warehouses(*LAGER, "--district", "Nowhere")
+    assert refused.value.code == "unknown_address"
+    assert warehouses("list", "--json") == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--position", "here", "here is no position"),
+        ("--position", "47.1", "47.1 is no position"),
+        ("--position", "91,0", "91,0 is no position"),
+        ("--position", "nan,0", "nan,0 is no position"),
+        ("--country", "Liechtenstein", "country"),
+        ("--road", "", "road"),
+        ("--name", " ", "name"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    warehouses: Typed, option: str, value: str, complaint: str
+) -> None:
+    assert complaint in warehouses(*LAGER, option, value, code=2)
+
+
+def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> None:
+    vaduz = Address(house_number="1", road="Weg", district="Vaduz", postcode="9490", country="LI")
+    whose: Any = {"delivery_id": "d1", "reference": "o1"}
+    order = ScheduleDelivery(**whose, warehouse_id="schaan", destination=vaduz)
+    running.run(running.bus.send(order))
+    scan = RecordCheckpoint(
+        delivery_id="d1", status="en_route", position=Position(lat=47.2, lon=9.5), note="[van] 7"
+    )
+    done = running.run(running.bus.send(scan))
+    home = running.platform.contexts["delivery"]
+    assert running.run(home.seen(home.views[0][0], done.position))
+
+    (header, line) = deliveries("list").splitlines()
+    assert header.split() == ["delivery", "id", "order", "id", "status", "carrier", "tracking",
+                              "number", "to"]  # fmt: skip
+    assert line.split()[:4] == ["d1", "o1", "en_route", "house"]
+    assert line.endswith("Vaduz LI")
+    assert json.loads(deliveries("list", "--status", "en_route", "--json"))["order_id"] == "o1"
+    assert deliveries("list", "--status", "delivered", "--json") == ""
+
+    told = json.loads(deliveries("show", "d1", "--json"))
+    assert told["checkpoints"][0]["note"] == "[van] 7"
+    assert told["distance_remaining_m"] == pytest.approx(8_700, abs=200)
+    shown = deliveries("show", "d1")
+    assert "Weg 1, 9490 Vaduz LI" in shown
+    assert "en_route ([van] 7)" in shown
+
+
+def test_an_unknown_delivery_is_refused(deliveries: Typed) -> None:
+    with pytest.raises(Refused) as refused:
+        deliveries("show", "d1")
+    assert refused.value.code == "unknown_delivery"
+
+
+@pytest.mark.parametrize("arguments", [("--status", "lost"), ("--limit", "0")])
+def test_a_list_nobody_can_mean_is_a_usage_error(
+    deliveries: Typed, arguments: tuple[str, str]
+) -> None:
+    assert deliveries("list", *arguments, code=2)
