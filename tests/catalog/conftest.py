@@ -16,11 +16,15 @@ from tests.waiting import eventually
 Stock = Callable[..., Awaitable[None]]
 
 
-@pytest.fixture(params=[InProcess, Loopback])
+@pytest.fixture(params=[InProcess])
 def transport(request: pytest.FixtureRequest) -> InProcess:
-    """In-process, and with every message serialised."""
+    """In-process, unless a module's `EITHER` asks for more."""
     made: InProcess = request.param()
     return made
+
+
+EITHER = pytest.mark.parametrize("transport", [InProcess, Loopback], indirect=True)
+"""Runs in-process, and again with every message serialised."""
 
 
 @pytest.fixture
@@ -55,4 +59,5 @@ def stock(platform: Platform) -> Stock:
 
 async def until(look: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it is so; fails when that takes too long."""
-    assert await eventually(look)
+    so: bool = await eventually(look)
+    assert so

@@ -1,0 +1,160 @@
+"""The catalog's commands, as a shopkeeper types them."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from pymongo import MongoClient
+from typer.testing import CliRunner, Result
+
+from bus.dispatch import Bus
+from bus.messages import Money, Refused
+from bus.platform import Platform
+from bus.transport import InProcess
+from catalog.admin import commands
+from catalog.module import register
+from tests.catalog.histories import line, wanted
+
+LIST = "sku,name,brand,price,product_id\nMUG,[Mug],Alder,18.9,\nCUP,Cup,,9,tea\nPOT,Pot,,30,tea\n"
+
+
+class Opened:
+    """A shop with a catalog and nothing else."""
+
+    def __init__(self, platform: Platform, runner: asyncio.Runner) -> None:
+        self.platform = platform
+        self._runner = runner
+
+    @property
+    def bus(self) -> Bus:
+        return self.platform.bus
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(work)
+
+
+@pytest.fixture
+def shop(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Opened]:
+    with asyncio.Runner() as runner:
+        platform = Platform(mongo, None, prefix, InProcess())
+        register(platform)
+        runner.run(platform.start(work=True))
+        yield Opened(platform, runner)
+        runner.run(platform.stop())
+
+
+@pytest.fixture
+def cli(shop: Opened) -> typer.Typer:
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        yield shop
+
+    return commands(opened)
+
+
+def call(cli: typer.Typer, *words: object) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(row) for row in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def stocked(cli: typer.Typer, tmp_path: Path) -> typer.Typer:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+    assert lines(call(cli, "import", path, "--stock", 5, "--json")) == [
+        {
+            "rows": 3,
+            "products_new": 2,
+            "products_changed": 0,
+            "products_unchanged": 0,
+            "pictures": 0,
+            "faults": 0,
+        }
+    ]
+    return cli
+
+
+def test_a_bad_row_ends_with_exit_1_and_one_line_each(cli: typer.Typer, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST + "BAD,Bad,,,\n")
+    result = call(cli, "import", path)
+    assert result.exit_code == 1
+    assert [said for said in result.stderr.splitlines() if said] == [
+        "line 5: it has no price",
+        "shop: 1 of 4 rows could not be imported",
+    ]
+    assert "products new" in result.stdout
+
+
+def test_an_import_in_another_currency_is_refused(cli: typer.Typer, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+    result = call(cli, "import", path, "--currency", "jpy")
+    assert isinstance(result.exception, Refused)
+    assert result.exception.message.startswith("the prices are in JPY, but this shop sells in EUR")
+
+
+def test_products_are_listed(stocked: typer.Typer, shop: Opened) -> None:
+    home = shop.platform.contexts["catalog"]
+    (cards, _) = home.views[0]
+    assert shop.run(home.seen(cards, shop.run(home.log.head())))
+    assert [product["product_id"] for product in lines(call(stocked, "list", "--json"))]
+    table = call(stocked, "list").stdout
+    assert "18.90 EUR" in table
+    assert "CUP, POT" in table
+    assert lines(call(stocked, "list", "--q", "alder", "--json"))[0]["product_id"] == "MUG"
+
+
+def test_a_product_is_shown_by_its_id_or_a_sku(stocked: typer.Typer, shop: Opened) -> None:
+    shop.run(shop.bus.send(wanted(line("POT", 2, Money(amount=3000, currency="EUR")))))
+    (by_sku,) = lines(call(stocked, "show", "POT", "--json"))
+    (by_id,) = lines(call(stocked, "show", "tea", "--json"))
+    assert by_sku == by_id
+    assert [(s["sku"], s["on_hand"], s["reserved"], s["available"]) for s in by_id["stock"]] == [
+        ("CUP", 5, 0, 5),
+        ("POT", 5, 2, 3),
+    ]
+    assert "30.00 EUR" in call(stocked, "show", "POT").stdout
+
+
+def test_a_price_and_a_stock_are_set(stocked: typer.Typer) -> None:
+    (level,) = lines(call(stocked, "price", "MUG", "19.95", "--json"))
+    assert level["price"] == {"amount": 1995, "currency": "EUR"}
+    (level,) = lines(call(stocked, "stock", "MUG", 40, "--reason", "delivery came", "--json"))
+    assert (level["on_hand"], level["available"]) == (40, 40)
+    assert "19.95 EUR" in call(stocked, "stock", "MUG", 40).stdout
+
+
+def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
+    for words, code in (
+        (("price", "GHOST", "1"), "unknown_sku"),
+        (("price", "MUG", "1.005"), "invalid_price"),
+        (("price", "MUG", "much"), "invalid_price"),
+        (("stock", "GHOST", "1"), "unknown_sku"),
+        (("stock", "no sku!", "1"), "unknown_sku"),
+        (("show", "ghost"), "unknown_product"),
+        (("show", "no product!"), "unknown_product"),
+    ):
+        error = call(stocked, *words).exception
+        assert isinstance(error, Refused)
+        assert error.code == code
+
+
+def test_what_cannot_be_meant_is_a_mistake_in_usage(cli: typer.Typer) -> None:
+    for words in (
+        ("stock", "MUG", "-1"),
+        ("stock", "MUG", "99999999999"),
+        ("stock", "MUG", "many"),
+        ("import", "gone.csv"),
+        ("import",),
+    ):
+        assert call(cli, *words).exit_code == 2, words
