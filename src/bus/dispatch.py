@@ -40,7 +40,7 @@ class Bus:
         The reader's name begins with its context: `payment.gateway`. Effects must bear being
         repeated.
         """
-        self.reactions.append(Reaction(reader, dict(handlers)))
+        self._react(Reaction(reader, dict(handlers)))
 
     def react(self, reader: str, policies: Mapping[type[Any], Policy]) -> None:
         """Have a durable reader send the commands that a policy makes of each event.
@@ -48,7 +48,12 @@ class Bus:
         The commands' ids follow from reader, event and index, so sending them twice decides them
         once.
         """
-        self.reactions.append(Reaction(reader, {}, dict(policies)))
+        self._react(Reaction(reader, {}, dict(policies)))
+
+    def _react(self, reaction: Reaction) -> None:
+        if any(known.reader == reaction.reader for known in self.reactions):
+            raise ValueError(f"{reaction.reader} is the name of two readers: they share a position")
+        self.reactions.append(reaction)
 
     async def send(
         self,

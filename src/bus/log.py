@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from bus.commits import Codec, Commit, Meta, Recorded, Write
 from bus.envelope import Envelope
-from bus.messages import Busy, Event, now
+from bus.messages import Busy, Event, TooLarge, now
 from bus.mongo import durable
 from bus.writer import Pending, Writer, head_of
 
@@ -26,10 +26,6 @@ T = TypeVar("T")
 
 MAX_EVENT_BYTES = 64 * 1024
 MAX_COMMIT_BYTES = 1024 * 1024
-
-
-class TooLarge(ValueError):
-    """An event or a commit is over the log's caps; nothing was written."""
 
 
 class Log:
@@ -174,7 +170,13 @@ def check_size(document: dict[str, Any], total: int) -> None:
         size = len(bson.encode(event))
         if size > MAX_EVENT_BYTES:
             raise TooLarge(
-                f"{event['type']} takes {size} bytes; an event may take {MAX_EVENT_BYTES}"
+                "too_large",
+                f"{event['type']} takes {size} bytes, but an event may take {MAX_EVENT_BYTES}:"
+                " ask for less at once",
             )
     if total > MAX_COMMIT_BYTES:
-        raise TooLarge(f"the decision takes {total} bytes; a commit may take {MAX_COMMIT_BYTES}")
+        raise TooLarge(
+            "too_large",
+            f"the decision takes {total} bytes, but a commit may take {MAX_COMMIT_BYTES}:"
+            " ask for less at once",
+        )

@@ -28,7 +28,14 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,7
 class Model(BaseModel):
     """A frozen, strict value that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        serialize_by_alias=True,
+        ser_json_bytes="base64",  # on a wire: bytes need not be text
+        val_json_bytes="base64",
+    )
 
 
 class Message(Model):
@@ -104,6 +111,12 @@ class Invalid(Refused):
     """The request is well formed but cannot be meant: an idempotency key with another body, say."""
 
     status = 422
+
+
+class TooLarge(Refused):
+    """What was asked makes more than the log takes in one decision; nothing was written."""
+
+    status = 413
 
 
 class Busy(Exception):

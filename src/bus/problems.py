@@ -8,9 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 from starlette.responses import Response
 
 from bus.messages import Busy, Refused
+
+MAX_ERRORS, MAX_NAME = 30, 100
+"""Fields named in one answer, and characters of each name, at most."""
 
 
 class Problem(Exception):
@@ -46,7 +50,7 @@ class Problem(Exception):
             "trace_id": trace_id,
         }
         if self.details:
-            body["details"] = self.details
+            body["details"] = to_jsonable_python(self.details)
         return Response(
             json.dumps(body, default=str),
             self.status,
@@ -79,11 +83,11 @@ def unreadable(error: ValidationError) -> Problem:
             return Problem(400, "malformed", f"the body is not JSON: {failure['msg']}")
     errors = [
         {
-            "field": ".".join(map(str, failure["loc"])),
+            "field": ".".join(map(str, failure["loc"]))[:MAX_NAME],
             "code": failure["type"],
             "message": failure["msg"],
         }
-        for failure in failures
+        for failure in failures[:MAX_ERRORS]
     ]
     named = ", ".join(dict.fromkeys(str(failure["field"]) or "the body" for failure in errors))
     return Problem(422, "invalid", f"these fields are not as they must be: {named}", errors=errors)

@@ -72,7 +72,9 @@ def document(ask: Ask, found: Document) -> Response:
     """A read model's bytes; 304 when the asker has this version."""
     tag = etag(found.version)
     known = ask.http.headers.get("if-none-match")
-    if known is not None and tag in (part.strip().removeprefix("W/") for part in known.split(",")):
+    if known is not None and {tag, "*"} & {
+        part.strip().removeprefix("W/") for part in known.split(",")
+    }:
         return Response(status_code=304, headers={"ETag": tag})
     return Response(found.body, headers={"ETag": tag}, media_type="application/json")
 

@@ -9,8 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic_core import to_jsonable_python
+
 from bus.envelope import Envelope
-from bus.messages import Busy, Invalid, Message, NotFound, Principal, Refused, Request, Stale
+from bus.messages import (
+    Busy,
+    Invalid,
+    Message,
+    NotFound,
+    Principal,
+    Refused,
+    Request,
+    Stale,
+    TooLarge,
+)
 
 if TYPE_CHECKING:
     from bus.commits import Codec, Commit
@@ -153,18 +165,20 @@ def from_json(wire: bytes, types: dict[str, type[Request[Any]]]) -> Envelope[Any
     )
 
 
-_REFUSALS = {kind.__name__: kind for kind in (Refused, NotFound, Stale, Invalid)}
+_REFUSALS = {kind.__name__: kind for kind in (Refused, NotFound, Stale, Invalid, TooLarge)}
 
 
 def failure_as(failure: Refused | Busy) -> dict[str, Any]:
     """A failure as it goes over the wire."""
     if isinstance(failure, Busy):
         return {"kind": "Busy", "message": failure.message, "retry_after": failure.retry_after}
+    # A refusal of a context's own kind arrives as the kind that everybody knows.
+    kind = next(each.__name__ for each in type(failure).__mro__ if each.__name__ in _REFUSALS)
     return {
-        "kind": type(failure).__name__,
+        "kind": kind,
         "code": failure.code,
         "message": failure.message,
-        "details": failure.details,
+        "details": to_jsonable_python(failure.details),
     }
 
 

@@ -14,8 +14,8 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 from bus import log as logs
 from bus import writer
 from bus.commits import Commit, UnknownEvent, Write
-from bus.log import Log, TooLarge
-from bus.messages import Busy
+from bus.log import Log
+from bus.messages import Busy, TooLarge
 from bus.writer import Conflict, Pending, Repeated
 from tests.bus.conftest import OpenLog
 from tests.bus.meddling import (

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from bus.feed import Feed
-from bus.log import TooLarge
-from bus.messages import Event, Invalid, Refused, Stale
+from bus.messages import Event, Invalid, Refused, Stale, TooLarge
 from bus.streams import Happening, States, Streams
 from tests.bus.conftest import OpenLog
 from tests.bus.meddling import Gate
