@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from bus.console import AsJson, Open, fail, progress, show, show_one
+from bus.console import AsJson, Open, Running, fail, progress, show, show_one
 from bus.dispatch import Bus
 from bus.messages import Document, Money, NotFound
 from catalog.commands import (
@@ -73,11 +73,13 @@ def commands(shop: Open) -> typer.Typer:
     ) -> None:
         """Every product, newest first."""
 
-        async def collect(bus: Bus) -> list[dict[str, Any]]:
-            return [product async for product in products(bus, q, category)]
+        async def collect(running: Running) -> list[dict[str, Any]]:
+            head = await running.platform.contexts["catalog"].log.head()
+            asked = ListProducts(q=q, category=category, limit=100, min_position=head)
+            return [product async for product in products(running.bus, asked)]
 
         with shop() as running:
-            found = running.run(collect(running.bus))
+            found = running.run(collect(running))
         columns = ("product_id", "name", "brand", "category", "skus", "price", "available")
         show(found if as_json else [*map(line, found)], columns, as_json=as_json)
 
@@ -125,7 +127,7 @@ def commands(shop: Open) -> typer.Typer:
 
         async def change(bus: Bus) -> StockLevel:
             await known(bus, sku)
-            await bus.send(CountStock(sku=sku, on_hand=quantity, reason=reason[:200]))
+            await bus.send(CountStock(sku=sku, on_hand=quantity, reason=reason))
             return await known(bus, sku)
 
         with shop() as running:
@@ -160,15 +162,13 @@ def tell_level(level: StockLevel, *, as_json: bool) -> None:
     show_one(fields if as_json else {**fields, "price": in_words(level.price)}, as_json=as_json)
 
 
-async def products(bus: Bus, q: str, category: str) -> AsyncIterator[dict[str, Any]]:
+async def products(bus: Bus, asked: ListProducts) -> AsyncIterator[dict[str, Any]]:
     """Every product that matches, page by page."""
-    last: str | None = None
     while True:
-        asked = ListProducts(q=q[:200], category=category[:200], limit=100, starting_after=last)
         page = await bus.ask(asked)
         for body in page.data:
             product: dict[str, Any] = json.loads(body)
-            last = product["product_id"]
+            asked = asked.model_copy(update={"starting_after": product["product_id"]})
             yield product
         if not page.has_more:
             return

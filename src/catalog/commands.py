@@ -157,7 +157,8 @@ class GetProduct(Query[Document], name="catalog.GetProduct"):
 
 
 class ListProducts(Query[Page], name="catalog.ListProducts"):
-    """Products in which every word of `q` begins a word, newest first.
+    """Products in which every word of `q` begins a word, newest first; once the list knows the
+    log up to `min_position`.
 
     Refused with `unknown_product` when there is none to start after.
     """
@@ -166,6 +167,7 @@ class ListProducts(Query[Page], name="catalog.ListProducts"):
     category: Label = ""
     limit: int = Field(default=20, ge=1, le=100)
     starting_after: Id | None = None
+    min_position: int = Field(default=0, ge=0)
 
 
 class StockLevel(Model):

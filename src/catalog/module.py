@@ -46,7 +46,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     gallery = Gallery(GridFSBucket(home.database, "pictures", write_concern=MAJORITY))
     room = Storeroom(home.streams)
     shelves = Shelves(home.streams, gallery, currency)
-    window = Window(home.streams, home.view(PRODUCTS), gallery)
+    window = Window(home, home.view(PRODUCTS), gallery)
     bus = platform.bus
 
     bus.handle(GetOffers, room.offers)

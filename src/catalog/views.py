@@ -11,7 +11,7 @@ from typing import Any
 
 from bus.envelope import Envelope
 from bus.messages import Document, Invalid, NotFound, Page
-from bus.streams import Streams
+from bus.platform import Context
 from bus.views import Documents, View
 from catalog import pictures
 from catalog.commands import (
@@ -97,7 +97,7 @@ def words_of(texts: Iterable[str]) -> tuple[str, ...]:
 class Window:
     """Answers what is asked about products."""
 
-    streams: Streams
+    home: Context
     cards: Documents[Card]
     gallery: Gallery
 
@@ -111,6 +111,8 @@ class Window:
 
     async def list(self, query: ListProducts, envelope: Envelope[ListProducts]) -> Page:
         """A page of products."""
+        if query.min_position:
+            await self.home.seen(self.cards, query.min_position)
         found = await self.cards.find(
             await self._filter(query), limit=query.limit + 1, sort=[("first", NEWEST_FIRST)]
         )
@@ -134,13 +136,15 @@ class Window:
         raise NotFound("unknown_picture", f"{query.product_id} has no picture number {query.n}")
 
     async def _product(self, id: str) -> Product:
-        product = (await self.streams.load(products(id))).state
+        product = (await self.home.streams.load(products(id))).state
         if product is None:
             raise NotFound("unknown_product", f"there is no product {id}")
         return product
 
     async def _page(self, product: Product) -> ProductPage:
-        sold = await self.streams.load_all([items(variant.sku) for variant in product.variants])
+        sold = await self.home.streams.load_all(
+            [items(variant.sku) for variant in product.variants]
+        )
         return page(product, sold)
 
     async def _filter(self, query: ListProducts) -> dict[str, Any]:
