@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -26,6 +26,9 @@ LOOK = 1.0
 
 SERVING = 100
 """Timers fired at once."""
+
+LONGEST_PAUSE = 300
+"""Seconds between tries of a timer whose command keeps failing, at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,34 +79,49 @@ class Timers:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def fire_due(self, at: datetime) -> int:
-        """Send the commands of the timers that are due; how many there were.
+        """Send the commands of the timers that are due; how many have been dealt with.
 
         A command's id follows from its timer, so that firing twice decides once.
         """
+        wanted = {"due": {"$lte": at}, "again": {"$not": {"$gt": at}}}
         due: list[dict[str, Any]] = await asyncio.to_thread(
-            lambda: list(
-                self._collection.find({"due": {"$lte": at}}).sort("due", ASCENDING).limit(SERVING)
-            )
+            lambda: list(self._collection.find(wanted).sort("due", ASCENDING).limit(SERVING))
         )
-        await asyncio.gather(*map(self._fire, due))
-        return len(due)
+        return sum(await asyncio.gather(*map(self._fire, due)))
 
-    async def _fire(self, timer: dict[str, Any]) -> None:
-        command = self._commands[timer["type"]].model_validate(timer["data"], strict=False)
-        envelope = sealed(
-            command,
-            id=derived_id(self._name, timer["_id"], timer["due"].isoformat()),
-            correlation=timer["correlation"],
-            causation=timer["causation"],
-        )
+    async def _fire(self, timer: dict[str, Any]) -> bool:
         try:
+            command = self._commands[timer["type"]].model_validate(timer["data"], strict=False)
+            envelope = sealed(
+                command,
+                id=derived_id(self._name, timer["_id"], timer["due"].isoformat()),
+                correlation=timer["correlation"],
+                causation=timer["causation"],
+            )
             await self._transport.request(envelope)
         except Refused as refusal:  # the time has come, but the rules say no: that is an answer
             log.info("timer.refused", timer=timer["_id"], code=refusal.code)
-        except Busy:
-            return  # it stays due
+        except (Busy, PyMongoError, OSError) as outage:
+            log.warning("timer.waits", timer=timer["_id"], error=str(outage))
+            return False  # it stays due
+        except Exception:
+            log.exception("timer.failed", timer=timer["_id"], tries=timer.get("tries", 0) + 1)
+            await self._put_off(timer)
+            return False
         await asyncio.to_thread(
             lambda: self._collection.delete_one({"_id": timer["_id"], "due": timer["due"]})
+        )
+        return True
+
+    async def _put_off(self, timer: dict[str, Any]) -> None:
+        """Try a timer that fails again later and later, so that it holds up no other."""
+        tries = timer.get("tries", 0) + 1
+        again = now() + timedelta(seconds=min(2**tries, LONGEST_PAUSE))
+        await asyncio.to_thread(
+            lambda: self._collection.update_one(
+                {"_id": timer["_id"], "due": timer["due"]},
+                {"$set": {"again": again, "tries": tries}},
+            )
         )
 
     async def _run(self) -> None:
@@ -155,4 +173,5 @@ class Timers:
             "correlation": cause.correlation,
             "causation": cause.id,
         }
-        return UpdateOne({"_id": what.key}, {"$set": document}, upsert=True)
+        fresh = {"$set": document, "$unset": {"again": "", "tries": ""}}
+        return UpdateOne({"_id": what.key}, fresh, upsert=True)
