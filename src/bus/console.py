@@ -9,10 +9,12 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bus.dispatch import Bus
+from bus.messages import Money
 from bus.platform import Platform
 
 R = TypeVar("R")
@@ -58,9 +60,8 @@ def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_jso
         pad_edge=False,
     )
     for row in rows:
-        table.add_row(
-            *(str(row.get(column, "") if row.get(column) is not None else "") for column in columns)
-        )
+        cells = ("" if (cell := row.get(column)) is None else str(cell) for column in columns)
+        table.add_row(*map(escape, cells))
     # To a file or a pipe, a row is a line however long it is.
     Console(highlight=False, width=None if stdout.is_terminal else 10_000).print(table)
 
@@ -91,9 +92,10 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=stderr,
         transient=True,
+        disable=not stderr.is_terminal,
     )
 
 
 def money(amount: Mapping[str, Any]) -> str:
-    """Money as people read it: `10.50 EUR`."""
-    return f"{amount['amount'] / 100:.2f} {amount['currency']}"
+    """Money in an answer as people read it: `10.50 EUR`."""
+    return str(Money.model_validate(amount))

@@ -10,6 +10,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bus.tasks import ended
+
 log = structlog.get_logger(__name__)
 
 
@@ -37,9 +39,7 @@ class Doorbell:
 
     async def stop(self) -> None:
         """Fall silent."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     def ring(self, context: str) -> None:
         """Tell the other processes that this context's log has grown; returns at once."""

@@ -23,6 +23,7 @@ from bus.commits import Commit
 from bus.envelope import Envelope
 from bus.messages import Busy, Event, Principal
 from bus.parking import Failure, Parking
+from bus.tasks import ended
 
 WIDTH, NARROW = 128, 4
 """Streams that a reader works on at once; and while a crowd outside waits for answers."""
@@ -99,9 +100,7 @@ class Lanes:
 
     async def stop(self) -> None:
         """Leave what is under way; it will be done again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     async def _put(self, task: Task) -> None:
         lane = self._lanes.get(task.stream)

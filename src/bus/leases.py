@@ -3,10 +3,8 @@ reached."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import structlog
 from pymongo import ReturnDocument
@@ -14,8 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from bus.mongo import durable
-
-T = TypeVar("T")
+from bus.tasks import in_thread
 
 TERM = 10.0
 """Seconds that a lease lasts when its owner falls silent."""
@@ -67,12 +64,12 @@ class Leases:
             )
             return Lease(name, found["epoch"], found["position"]) if found else None
 
-        return await _in_thread(find_and_take)
+        return await in_thread(find_and_take)
 
     async def keep(self, lease: Lease, position: int) -> None:
         """Renew a lease and store how far the work is done; raises `LeaseLost` to a past owner."""
         renewed = {"until": {"$add": ["$$NOW", int(TERM * 1000)]}, "position": position}
-        done = await _in_thread(
+        done = await in_thread(
             lambda: self._collection.update_one(
                 {"_id": lease.name, "owner": self._owner, "epoch": lease.epoch}, [{"$set": renewed}]
             )
@@ -82,13 +79,15 @@ class Leases:
 
     async def give_back(self, lease: Lease, position: int) -> None:
         """Let another process go on at once from this position."""
-        await _in_thread(
+        await in_thread(
             lambda: self._collection.update_one(
                 {"_id": lease.name, "owner": self._owner, "epoch": lease.epoch},
                 {"$set": {"owner": None, "position": position}},
             )
         )
 
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, work)
+    async def give_back_all(self) -> None:
+        """Whatever this process still holds is free for others; nothing works on it any more."""
+        await in_thread(
+            lambda: self._collection.update_many({"owner": self._owner}, {"$set": {"owner": None}})
+        )

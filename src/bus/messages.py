@@ -6,9 +6,12 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from bus.currency import places_of as places_of
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -139,6 +142,11 @@ class Money(Model):
 
     def __sub__(self, other: Money) -> Money:
         return Money(amount=self.amount - self._same(other).amount, currency=self.currency)
+
+    def __str__(self) -> str:
+        """As people read it: `10.50 EUR`, `1050 JPY`."""
+        places = places_of(self.currency)
+        return f"{Decimal(self.amount).scaleb(-places):.{places}f} {self.currency}"
 
     def times(self, quantity: int) -> Money:
         """This amount, `quantity` times over."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -33,6 +34,8 @@ from bus.transport import Transport
 from bus.views import Documents, Stored, View, ViewWork
 
 D = TypeVar("D")
+
+log = structlog.get_logger(__name__)
 
 
 class Context:
@@ -141,9 +144,16 @@ class Platform:
         contexts = self.contexts.values()
         await asyncio.gather(*(reader.stop() for context in contexts for reader in context.readers))
         await asyncio.gather(*(context.timers.stop() for context in contexts))
+        await asyncio.gather(*map(self._give_back, contexts))
         await self._doorbell.stop()
         await asyncio.gather(*(context.feed.stop() for context in contexts))
         await asyncio.gather(*(context.log.close() for context in contexts))
+
+    async def _give_back(self, context: Context) -> None:
+        try:
+            await context.leases.give_back_all()
+        except PyMongoError as error:  # then they run out by themselves
+            log.warning("platform.kept_leases", context=context.name, error=str(error))
 
     @property
     def readers(self) -> list[Reader]:

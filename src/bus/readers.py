@@ -101,14 +101,12 @@ class Reader:
         keeping = asyncio.create_task(self._keep(lease, work))
         try:
             await asyncio.wait((taking, keeping), return_when=asyncio.FIRST_COMPLETED)
-            for ended in (taking, keeping):
-                if ended.done():
-                    ended.result()
-        finally:
             for task in (taking, keeping):
-                task.cancel()
+                if task.done():
+                    task.result()
+        finally:
             self._current = None
-            await asyncio.gather(taking, keeping, return_exceptions=True)
+            await ended((taking, keeping))
             await work.stop()
             try:
                 await self._leases.give_back(lease, work.done_to())

@@ -152,7 +152,8 @@ class Streams:
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams."""
-        return [(await self._warmed(stream)).state for stream in streams]
+        warm = await self._all_warm(tuple(streams))
+        return [warm[stream.name].state for stream in streams]
 
     async def as_of(self, stream: Stream[S], position: int) -> Loaded[S]:
         """A stream's state and version as they were at a position of the log."""

@@ -23,7 +23,7 @@ from catalog.commands import (
     StockLevel,
 )
 from catalog.intake import Outcome, take_in
-from catalog.prices import in_words, price_of
+from catalog.prices import price_of
 
 SHOWN_FAULTS = 1000
 """Faults of an import that are printed; more than anybody reads."""
@@ -97,7 +97,7 @@ def commands(shop: Open) -> typer.Typer:
         texts = ("product_id", "name", "brand", "category", "description")
         show_one({text: product[text] for text in texts}, as_json=False)
         columns = ("sku", "name", "price", "on_hand", "reserved", "allocated", "available")
-        rows = [{**level.model_dump(), "price": in_words(level.price)} for level in stock]
+        rows = [{**level.model_dump(), "price": str(level.price)} for level in stock]
         show(rows, columns, as_json=False)
 
     @app.command()
@@ -159,7 +159,7 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
 def tell_level(level: StockLevel, *, as_json: bool) -> None:
     """How a SKU stands after a change."""
     fields = level.model_dump()
-    show_one(fields if as_json else {**fields, "price": in_words(level.price)}, as_json=as_json)
+    show_one(fields if as_json else {**fields, "price": str(level.price)}, as_json=as_json)
 
 
 async def products(bus: Bus, asked: ListProducts) -> AsyncIterator[dict[str, Any]]:
@@ -203,6 +203,6 @@ def line(product: dict[str, Any]) -> dict[str, object]:
     return {
         **product,
         "skus": ", ".join(v["sku"] for v in variants),
-        "price": in_words(Money(**prices[0])) if prices else "",
+        "price": str(Money(**prices[0])) if prices else "",
         "available": sum(v["available"] for v in variants),
     }

@@ -5,29 +5,12 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from bus.messages import Money, Refused
+from bus.messages import Money, Refused, places_of
 
 MAX_PRICE = 1_000_000_000
 """Minor units a piece may cost: the largest order there can be is then still an exact integer."""
 
-# ISO 4217:2015, table A.1, "minor unit": the currencies that do not have two decimal places.
-_CURRENCIES_BY_PLACES = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
-}
-_PLACES = {
-    currency: places
-    for places, currencies in _CURRENCIES_BY_PLACES.items()
-    for currency in currencies.split()
-}
-
 _PLAIN = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
-
-
-def places_of(currency: str) -> int:
-    """How many decimal places a currency has (ISO 4217)."""
-    return _PLACES.get(currency, 2)
 
 
 def price_of(text: str, currency: str) -> Money:
@@ -45,12 +28,6 @@ def price_of(text: str, currency: str) -> Money:
             "invalid_price", f"{plain} is no price in {currency}, which has {places} decimal places"
         )
     if minor > MAX_PRICE:
-        most = in_words(Money(amount=MAX_PRICE, currency=currency))
+        most = Money(amount=MAX_PRICE, currency=currency)
         raise Refused("invalid_price", f"{plain} is more than a piece may cost, which is {most}")
     return Money(amount=int(minor), currency=currency)
-
-
-def in_words(price: Money) -> str:
-    """A price as people read it: `10.50 EUR`, `1050 JPY`."""
-    places = places_of(price.currency)
-    return f"{Decimal(price.amount).scaleb(-places):.{places}f} {price.currency}"

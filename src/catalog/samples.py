@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bus.messages import Money
+from bus.messages import Money, places_of
 from catalog import motifs
 from catalog.commands import GetCurrency, HasProducts, ListProduct, Picture, StorePicture
 from catalog.drawings import picture
 from catalog.intake import Desk, together
-from catalog.prices import places_of, price_of
+from catalog.prices import price_of
 from catalog.rows import Row, read
 
 LIST = Path(__file__).with_name("samples.csv")

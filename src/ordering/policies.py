@@ -123,6 +123,9 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderCancelled: on_cancelled,
     catalog.StockReserved: lambda e: [steps.RequestPayment(order_id=e.reservation_id)],
     catalog.StockDenied: lambda e: [steps.RejectOrder(order_id=e.reservation_id, reason=e.reason)],
+    catalog.AllocationFailed: lambda e: [
+        steps.AbandonOrder(order_id=e.reservation_id, reason="out_of_stock")
+    ],
     payment.PaymentAuthorized: lambda e: [steps.ConfirmOrder(order_id=e.reference)],
     payment.PaymentDeclined: lambda e: [
         steps.DeclinePayment(order_id=e.reference, attempt=e.attempt, reason=e.reason)

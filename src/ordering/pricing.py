@@ -75,8 +75,7 @@ def check_total(quoted: Quote, expected: Money | None) -> None:
     if expected is not None and expected != quoted.total:
         raise Refused(
             "total_changed",
-            f"the total is {quoted.total.amount} {quoted.total.currency} by now, not "
-            f"{expected.amount} {expected.currency}: show the buyer a new quote",
+            f"the total is {quoted.total} by now, not {expected}: show the buyer a new quote",
             total=quoted.total.model_dump(),
         )
 

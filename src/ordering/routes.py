@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bus.dispatch import Bus
 from bus.messages import Done
 from bus.rest import Ask, Endpoint, answer, document, done, page
-from delivery.contract import GetDelivery
+from delivery.contract import DeliveryDocument, GetDelivery
 from ordering.contract import (
     AwaitOrder,
     CancelOrder,
@@ -145,6 +145,7 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             delivery,
             "Where the goods are",
             GetOrder,
+            DeliveryDocument,
         ),
         row(
             "POST",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from catalog.samples import load_samples
-
 from bus.messages import Address, Position
+from catalog.samples import load_samples
 from delivery.commands import AddWarehouse, ListWarehouses
 from ordering.routes import BASKET
 from shop.running import assembled

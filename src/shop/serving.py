@@ -80,8 +80,7 @@ def serve(
     if workers > 1:
         _serve_many(settings, bound, workers, ready)
         return
-    shop = assembled(settings)
-    app = application(shop.platform(), shop.keys(), shop.endpoints(), work=True)
+    app = served(settings)
     server = Server(_config(app), ready)
     tune()
     server.run([bound])
@@ -89,9 +88,14 @@ def serve(
 
 def worker() -> Starlette:
     """The application of one of several workers, which finds its servers in the environment."""
-    shop = assembled(load())
     tune()
-    return application(shop.platform(), shop.keys(), shop.endpoints(), work=True)
+    return served(load())
+
+
+def served(settings: Settings) -> Starlette:
+    """The application of a shop."""
+    shop = assembled(settings)
+    return application(shop.platform(), shop.keys(), shop.endpoints(), shop.maps().warm)
 
 
 def _config(app: Starlette | str, **more: object) -> uvicorn.Config:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -20,6 +21,7 @@ from bus.messages import Principal
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import Endpoint, read
+from bus.tasks import ended
 from shop.keys import Keys
 from shop.openapi import openapi, page
 
@@ -29,16 +31,21 @@ Call = Callable[[Request], Awaitable[Response]]
 
 
 def application(
-    platform: Platform, keys: Keys, endpoints: Sequence[Endpoint], *, work: bool
+    platform: Platform,
+    keys: Keys,
+    endpoints: Sequence[Endpoint],
+    warm: Callable[[], Coroutine[Any, Any, object]],
 ) -> Starlette:
-    """The whole surface; its lifespan starts and stops the platform."""
+    """The whole surface; its lifespan starts and stops the platform, and warms up beside it."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await platform.start(work=work)
+        await platform.start(work=True)
+        warming = asyncio.create_task(warm())
         try:
             yield
         finally:
+            await ended((warming,))
             await platform.stop()
 
     return surface(platform, keys, endpoints, lifespan)
