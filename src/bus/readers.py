@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.feed import Feed
 from bus.leases import TERM, Lease, LeaseLost, Leases
+from bus.tasks import ended
 
 CHUNK = 1000
 """Commits taken from the feed at once."""

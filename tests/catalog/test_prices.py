@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import Money, Refused
-from catalog.prices import MAX_PRICE, in_words, price_of
+from catalog.prices import MAX_PRICE, price_of
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_no_price_is_refused(text: str, currency: str) -> None:
 @given(st.integers(0, MAX_PRICE), st.sampled_from(("EUR", "JPY", "KWD", "CLF")))
 def test_a_price_in_words_is_read_back(minor: int, currency: str) -> None:
     price = Money(amount=minor, currency=currency)
-    assert price_of(in_words(price).removesuffix(f" {currency}"), currency) == price
+    assert price_of(str(price).removesuffix(f" {currency}"), currency) == price
 
 
 @given(st.decimals(0, 1000, places=2))
