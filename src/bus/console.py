@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,9 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bus.dispatch import Bus
 from bus.messages import Money
-from bus.platform import Platform
+
+if TYPE_CHECKING:  # so that `shop --help` need not load them
+    from bus.dispatch import Bus
+    from bus.platform import Platform
 
 R = TypeVar("R")
 

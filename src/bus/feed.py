@@ -8,13 +8,12 @@ rings, or at the next poll. Either way commits come in order and without a gap.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
 
 import structlog
 
 from bus.commits import Commit
+from bus.mongo import told
 
 KEPT = 20_000
 """Commits kept in memory; a reader further behind reads from the log."""
@@ -38,7 +37,7 @@ class Feed:
         self.head = 0
         self._fetch = fetch
         self._read_head = head
-        self._tail: deque[Commit] = deque(maxlen=KEPT)
+        self._tail: dict[int, Commit] = {}  # the last of them, by position
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._news = asyncio.Event()
         self._bell = asyncio.Event()
@@ -78,10 +77,9 @@ class Feed:
         """The commits behind a position, waiting until there is one."""
         while True:
             await self.reached(position + 1)
-            first = self._tail[0].position if self._tail else self.head + 1
-            if position + 1 >= first:
-                start = position + 1 - first
-                return list(islice(self._tail, start, start + limit))
+            if position + 1 in self._tail:
+                until = min(position + limit, self.head)
+                return [self._tail[at] for at in range(position + 1, until + 1)]
             if commits := await self._fetch(position, limit):
                 return commits
             log.error("feed.hole", context=self.context, behind=position)
@@ -93,7 +91,9 @@ class Feed:
             await self._news.wait()
 
     def _extend(self, commits: Sequence[Commit]) -> None:
-        self._tail.extend(commits)
+        for commit in commits:
+            self._tail[commit.position] = commit
+            self._tail.pop(commit.position - KEPT, None)
         self.head = commits[-1].position
         news, self._news = self._news, asyncio.Event()
         news.set()
@@ -116,4 +116,4 @@ class Feed:
                     self.push(commits)
                     full = len(commits) == CHUNK
             except Exception as error:  # the database is away: the next look will tell
-                log.warning("feed.cannot_read", context=self.context, error=str(error))
+                log.warning("feed.cannot_read", context=self.context, error=told(error))

@@ -22,6 +22,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.envelope import Envelope
 from bus.messages import Busy, Event, Principal
+from bus.mongo import told
 from bus.parking import Failure, Parking
 from bus.tasks import ended
 
@@ -161,7 +162,7 @@ class Lanes:
                 return
             except (Busy, PyMongoError, OSError) as outage:
                 log.warning(
-                    "reader.waits", reader=self._reader, position=task.position, error=str(outage)
+                    "reader.waits", reader=self._reader, position=task.position, error=told(outage)
                 )
             except (Exception, asyncio.CancelledError) as error:
                 if (running := asyncio.current_task()) and running.cancelling():

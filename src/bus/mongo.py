@@ -3,6 +3,7 @@ so."""
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
@@ -19,6 +20,9 @@ Document = dict[str, Any]
 _HEAD = struct.Struct("<i5sq")  # a document's size, then an int64 named _id
 _ID_BYTES = 13
 
+LONGEST_ERROR = 160
+"""Characters of an error that are told."""
+
 
 def connect(url: str) -> MongoClient[Document]:
     """A client that gives up on a silent server in seconds and says so, rather than waiting for
@@ -31,6 +35,14 @@ def connect(url: str) -> MongoClient[Document]:
         connectTimeoutMS=3_000,
         socketTimeoutMS=20_000,
     )
+
+
+def told(error: BaseException) -> str:
+    """What a driver's error says, without what it adds for its developers: its first clause."""
+    said = str(error).strip() or repr(error)
+    # The driver goes on with its timeouts, its view of the topology and the server's whole answer.
+    first = re.split(r"\n|, Timeout: | \(configured |, full error: ", said, maxsplit=1)[0]
+    return first if len(first) <= LONGEST_ERROR else first[:LONGEST_ERROR] + " ..."
 
 
 def durable(collection: Collection[Document]) -> Collection[Document]:

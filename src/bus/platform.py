@@ -25,6 +25,7 @@ from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.log import Log
 from bus.messages import Command, Event, new_id
+from bus.mongo import told
 from bus.parking import Parking
 from bus.policies import CallOff, Later, Policy, Reaction
 from bus.readers import Reader
@@ -153,7 +154,7 @@ class Platform:
         try:
             await context.leases.give_back_all()
         except PyMongoError as error:  # then they run out by themselves
-            log.warning("platform.kept_leases", context=context.name, error=str(error))
+            log.warning("platform.kept_leases", context=context.name, error=told(error))
 
     @property
     def readers(self) -> list[Reader]:

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.feed import Feed
 from bus.leases import TERM, Lease, LeaseLost, Leases
+from bus.mongo import told
 from bus.tasks import ended
 
 CHUNK = 1000
@@ -87,7 +88,7 @@ class Reader:
             except LeaseLost:
                 log.warning("reader.lease_lost", reader=self.name)
             except PyMongoError as error:
-                log.warning("reader.cannot_work", reader=self.name, error=str(error))
+                log.warning("reader.cannot_work", reader=self.name, error=told(error))
                 await asyncio.sleep(1)
             except Exception:
                 log.exception("reader.failed", reader=self.name)
@@ -112,7 +113,7 @@ class Reader:
             try:
                 await self._leases.give_back(lease, work.done_to())
             except PyMongoError as error:  # then it runs out by itself
-                log.warning("reader.kept_lease", reader=self.name, error=str(error))
+                log.warning("reader.kept_lease", reader=self.name, error=told(error))
 
     async def _take(self, work: Work, position: int) -> None:
         while True:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from pymongo import ASCENDING, DeleteOne, UpdateOne
+from pymongo import ASCENDING, DeleteMany, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -17,7 +17,7 @@ from bus.batch import Batch
 from bus.envelope import Envelope, sealed
 from bus.leases import TERM, LeaseLost, Leases
 from bus.messages import Busy, Command, Refused, derived_id, now
-from bus.mongo import durable
+from bus.mongo import durable, told
 from bus.policies import CallOff, Later
 from bus.transport import Transport
 
@@ -102,7 +102,7 @@ class Timers:
         except Refused as refusal:  # the time has come, but the rules say no: that is an answer
             log.info("timer.refused", timer=timer["_id"], code=refusal.code)
         except (Busy, PyMongoError, OSError) as outage:
-            log.warning("timer.waits", timer=timer["_id"], error=str(outage))
+            log.warning("timer.waits", timer=timer["_id"], error=told(outage))
             return False  # it stays due
         except Exception:
             log.exception("timer.failed", timer=timer["_id"], tries=timer.get("tries", 0) + 1)
@@ -135,7 +135,7 @@ class Timers:
             except LeaseLost:
                 log.warning("timers.lease_lost", timers=self._name)
             except PyMongoError as error:
-                log.warning("timers.cannot_work", timers=self._name, error=str(error))
+                log.warning("timers.cannot_work", timers=self._name, error=told(error))
                 await asyncio.sleep(1)
             except Exception:
                 log.exception("timers.failed", timers=self._name)
@@ -158,14 +158,18 @@ class Timers:
     async def _write_many(
         self, items: list[tuple[Later | CallOff, Envelope[Any]]]
     ) -> Sequence[None]:
-        writes = [self._write_of(what, cause) for what, cause in items]
-        await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=True))
+        latest = {what.key: (what, cause) for what, cause in items}  # the last word counts
+        off = [what.key for what, _ in latest.values() if isinstance(what, CallOff)]
+        writes: list[UpdateOne | DeleteMany] = [
+            self._setting(what, cause) for what, cause in latest.values() if isinstance(what, Later)
+        ]
+        if off:
+            writes.append(DeleteMany({"_id": {"$in": off}}))
+        await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=False))
         return [None] * len(items)
 
     @staticmethod
-    def _write_of(what: Later | CallOff, cause: Envelope[Any]) -> UpdateOne | DeleteOne:
-        if isinstance(what, CallOff):
-            return DeleteOne({"_id": what.key})
+    def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
         document = {
             "due": what.due,
             "type": what.command.type_name,

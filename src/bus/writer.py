@@ -25,12 +25,12 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from bus.commits import Commit, Meta, Recorded, Write
 from bus.messages import Busy
-from bus.mongo import numbered
+from bus.mongo import numbered, told
 
 GROUP = 500
 """Decisions in one insert, at most."""
 
-LINGER = 0.001
+LINGER = 0.006
 """Seconds for more decisions to join, when the last group was more than one: under load a moment's
 wait makes one insert of what would be several. Who comes alone goes at once."""
 
@@ -183,7 +183,7 @@ class Writer:
                     pause = 0.001
                     continue
             except Exception as error:  # whatever it was: find out what became of the group
-                trouble = str(error)
+                trouble = told(error)
                 log.warning(
                     "log.uncertain", context=self._context, decisions=len(todo), error=trouble
                 )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bus.console import AsJson, Open, Running, fail, progress, show, show_one
-from bus.dispatch import Bus
 from bus.messages import Document, Money, NotFound
 from catalog.commands import (
     MAX_ON_HAND,
@@ -24,6 +23,9 @@ from catalog.commands import (
 )
 from catalog.intake import Outcome, take_in
 from catalog.prices import price_of
+
+if TYPE_CHECKING:
+    from bus.dispatch import Bus
 
 SHOWN_FAULTS = 1000
 """Faults of an import that are printed; more than anybody reads."""

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 import catalog.admin
 import delivery.admin
-import typer
-from pydantic import ValidationError
-from pymongo.errors import PyMongoError
-
 import ordering.admin
 import payment.admin
-from bus.console import AsJson, fail, show
-from bus.messages import Busy, Refused
-from shop import demo, doctor, log_admin, logs, serving
-from shop.embedded import ServerFailed
-from shop.running import located, opened
-from shop.settings import BadSettings
+from bus.console import AsJson, show
+from shop import log_admin
+
+if TYPE_CHECKING:
+    from shop.running import Running
+
+# What a command needs is imported when it runs, so that `shop --help` need not wait for it.
+
+
+@contextmanager
+def opened() -> Iterator[Running]:
+    """A shop for a command."""
+    from shop import running
+
+    with running.opened() as shop:
+        yield shop
+
 
 app = typer.Typer(
     name="shop",
@@ -54,6 +66,9 @@ def serve(
     ] = False,
 ) -> None:
     """Serve REST, and run readers and timers. Starts MongoDB and Redis when none are set."""
+    from shop import demo, serving
+    from shop.running import located
+
     bound = serving.listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{bound.getsockname()[1]}"
@@ -71,6 +86,9 @@ def serve(
 @app.command()
 def work() -> None:
     """Run readers and timers only, without REST: a second replica."""
+    from shop import serving
+    from shop.running import located
+
     with located(stay=True) as settings:
         serving.work(settings, lambda: _tell("ready to work"))
 
@@ -121,6 +139,9 @@ def revoke_key(
 @app.command("doctor")
 def see_doctor(as_json: bool = AsJson) -> None:
     """Settings, servers, lag, parked and stuck work: one line each, with what to do."""
+    from shop import doctor
+    from shop.running import located
+
     with located() as settings:
         findings = doctor.examine(settings)
     show(
@@ -140,25 +161,24 @@ def show_version(as_json: bool = AsJson) -> None:
 
 
 def main() -> None:
-    """Run the CLI: one clear line on stderr and exit 1 for whatever stands in the way."""
-    logs.set_up()
+    """Run the CLI and end the process: one clear line on stderr and exit 1 for whatever stands in
+    the way."""
+    code = _run()
+    with suppress(OSError):  # whoever read it has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # An ordinary exit waits half a second for the idle threads of MongoDB's driver.
+    os._exit(code)
+
+
+def _run() -> int:
     try:
         app()
-    except (Refused, Busy) as refusal:
-        _fail(refusal.message)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        _fail(f"that cannot be meant: {wrong}")
-    except (BadSettings, ServerFailed, OSError, UnicodeError) as error:
-        _fail(str(error))
-    except PyMongoError as error:
-        _fail(
-            f"MongoDB does not answer: {str(error).splitlines()[0][:200]}; check SHOP_MONGODB_URL"
-        )
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except Exception as error:
+        from shop.failures import line
 
-
-def _fail(message: str) -> None:
-    try:
-        fail(message)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        typer.echo(f"shop: {line(error)}", err=True)
+        return 1
+    return 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bus.audit import Audit, Fault
-from bus.commits import Commit
 from bus.console import AsJson, Open, fail, progress, show, stderr
 from bus.messages import NotFound
-from bus.platform import Context
+
+if TYPE_CHECKING:
+    from bus.commits import Commit
+    from bus.platform import Context
 
 ContextName = Annotated[
     str, typer.Option("--context", help="ordering, catalog, payment or delivery.")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bus.dispatch import Bus
 from bus.platform import Platform
-from shop import embedded
+from shop import embedded, logs
 from shop.container import Shop
 from shop.settings import Settings, load
 
@@ -45,6 +45,7 @@ def assembled(settings: Settings) -> Shop:
 def located(*, stay: bool = False) -> Iterator[Settings]:
     """The settings, with the addresses of the embedded servers where none is set; they run until
     the end."""
+    logs.set_up()
     settings = load()
     with embedded.servers(
         settings.data_dir,
@@ -71,3 +72,4 @@ def opened() -> Iterator[Running]:
             yield running
         finally:
             runner.run(running.platform.stop())
+            running.shop.mongo().close()

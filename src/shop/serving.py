@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from bus.platform import Platform
+from shop import logs
 from shop.running import assembled
 from shop.settings import Settings, load
 from shop.web import application
@@ -88,6 +89,7 @@ def serve(
 
 def worker() -> Starlette:
     """The application of one of several workers, which finds its servers in the environment."""
+    logs.set_up()
     tune()
     return served(load())
 

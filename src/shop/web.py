@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from bus.messages import Principal
+from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import Endpoint, read
@@ -101,7 +102,7 @@ def served(endpoint: Endpoint, keys: Keys) -> Call:
             traceparent = request.headers.get("traceparent")
             return await endpoint.call(await read(endpoint, request, principal, traceparent))
         except PyMongoError as error:
-            log.warning("request.database_away", path=endpoint.path, error=str(error))
+            log.warning("request.database_away", path=endpoint.path, error=told(error))
             away = "the database cannot be reached; nothing is lost, try again"
             return Problem(503, "busy", away, headers={"Retry-After": "2"}).response(
                 trace_of(request)
