@@ -19,8 +19,12 @@ from bus.mongo import durable
 
 D = TypeVar("D")
 
-PACE = 0.05
-"""Seconds between writes: what changes several times in a moment is written once."""
+QUICK, CALM = 0.02, 0.25
+"""Seconds between writes, when little happens and when much does: what changes several times
+meanwhile is written once."""
+
+MUCH = 500
+"""Commits at once that are much."""
 
 WARM = 10_000
 """Documents kept in memory by the reader that writes a view."""
@@ -165,7 +169,7 @@ class ViewWork(Generic[D]):
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
         self._position = commits[-1].position
-        await asyncio.sleep(PACE)
+        await asyncio.sleep(QUICK + (CALM - QUICK) * min(len(commits) / MUCH, 1))
 
     def done_to(self) -> int:
         """Everything taken is done."""

@@ -30,7 +30,7 @@ from bus.mongo import numbered, told
 GROUP = 500
 """Decisions in one insert, at most."""
 
-LINGER = 0.006
+LINGER = 0.002
 """Seconds for more decisions to join, when the last group was more than one: under load a moment's
 wait makes one insert of what would be several. Who comes alone goes at once."""
 
