@@ -7,7 +7,8 @@ import hashlib
 import random
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
@@ -222,11 +223,12 @@ class Principal(Model):
     def __str__(self) -> str:
         return f"{self.scope}:{self.name}"
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=10_000)
+    def parse(text: str) -> Principal:
         """Read `scope:name`, as it is stored with every commit."""
         scope, _, name = text.partition(":")
-        return cls(scope=scope, name=name)
+        return Principal(scope=scope, name=name)
 
     @property
     def inside(self) -> bool:
