@@ -64,6 +64,7 @@ def order(number: int) -> OrderPlaced:
         delivery_id=f"dlv_{number}",
         warehouse_id="bench",
         at=at,
+        reserved_until=at + timedelta(minutes=30),
         expires_at=at + timedelta(minutes=30),
     )
 

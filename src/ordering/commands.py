@@ -50,6 +50,10 @@ class ArrangeDelivery(Step, name="ordering.ArrangeDelivery"):
     slot: Slot | None = None
 
 
+class BookDelivery(Step, name="ordering.BookDelivery"):
+    """The shop will deliver: have somebody bring the goods to where the order says."""
+
+
 class ShipOrder(Step, name="ordering.ShipOrder"):
     """The carrier has the goods."""
 
@@ -66,6 +70,10 @@ class DeliverOrder(Step, name="ordering.DeliverOrder"):
 
 class TakeBack(Step, name="ordering.TakeBack"):
     """The carrier brought the goods back."""
+
+
+class CallOffDelivery(Step, name="ordering.CallOffDelivery"):
+    """Nobody will fetch the goods."""
 
 
 class ReturnMoney(Step, name="ordering.ReturnMoney"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from bus.messages import (
     Address,
@@ -177,7 +177,7 @@ class GetOrderAsOf(Query[Document], name="ordering.GetOrderAsOf"):
     """The order as it was at a time. Refused with `unknown_order` if it was not placed yet."""
 
     order_id: Id
-    at: datetime
+    at: AwareDatetime
 
 
 class AwaitOrder(Query[OrderDocument], name="ordering.AwaitOrder"):

@@ -12,10 +12,9 @@ from bus.messages import Done, Refused, derived_id, now
 from bus.platform import Context
 from bus.streams import Decided
 from catalog.contract import GetOffers
-from delivery.contract import QuoteDelivery
+from delivery.contract import QuoteDelivery, ScheduleDelivery
 from ordering import commands as steps
-from ordering import order as rules
-from ordering import pricing
+from ordering import pricing, rules
 from ordering.contract import (
     CancelOrder,
     Means,
@@ -26,7 +25,8 @@ from ordering.contract import (
     Quote,
     QuoteBasket,
 )
-from ordering.order import Events, Order, OrderPlaced, known
+from ordering.order import Order, OrderPlaced
+from ordering.rules import Events, known
 from ordering.views import cache_key, entry_of, may_see, orders, present
 
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
@@ -45,6 +45,7 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.TakePayment: lambda order, step: rules.take_payment(order, step.amount, now()),
     steps.DeliverOrder: lambda order, step: rules.deliver(order, now()),
     steps.TakeBack: lambda order, step: rules.take_back(order, now()),
+    steps.CallOffDelivery: lambda order, step: rules.call_off_delivery(order, now()),
     steps.ReturnMoney: lambda order, step: rules.return_money(
         order, step.amount or order.total.zero(), now()
     ),
@@ -56,10 +57,13 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
 class Handlers:
     """The commands about orders, and the quote they begin with."""
 
-    def __init__(self, bus: Bus, home: Context, expiry: timedelta) -> None:
+    def __init__(
+        self, bus: Bus, home: Context, expiry: timedelta, reservation_ttl: timedelta
+    ) -> None:
         self._bus = bus
         self._home = home
         self._expiry = expiry
+        self._reservation_ttl = reservation_ttl
 
     async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
         """What the basket costs now."""
@@ -74,20 +78,16 @@ class Handlers:
             placed = await self._placed(order_id, command, envelope)
         except Refused:
             # What is refused today may have been accepted yesterday, under the same key.
-            earlier = await self._home.streams.earlier(envelope)
-            if earlier is None:
+            if await self._home.streams.earlier(envelope) is None:
                 raise
-            return await self._as_placed(order_id, earlier.position)
+            return await self._as_placed(order_id)
         decided = await self._home.streams.decide(
             orders(order_id), lambda order: rules.place(order, placed), envelope, new=True
         )
-        if decided.commit is None or decided.state is None:
-            raise RuntimeError(f"order {order_id} was placed under another command")
-        if decided.repeated:
-            return await self._as_placed(order_id, decided.commit.position)
-        return Done(
-            answer=present(decided.state, decided.version), position=decided.commit.position
-        )
+        if decided.commit is None or decided.repeated:
+            return await self._as_placed(order_id)
+        order = known(decided.state, order_id)
+        return Done(answer=present(order, decided.version), position=decided.commit.position)
 
     async def pay(self, command: PayOrder, envelope: Envelope[PayOrder]) -> Done[OrderDocument]:
         """Another attempt to pay."""
@@ -104,6 +104,25 @@ class Handlers:
         return await self._decide(
             command.order_id, lambda order: rules.cancel(order, reason, now()), envelope
         )
+
+    async def book_delivery(
+        self, command: steps.BookDelivery, envelope: Envelope[steps.BookDelivery]
+    ) -> None:
+        """Have the goods brought, unless the order was called off meanwhile.
+
+        The destination stands in the order and is told to delivery, but in no second event here.
+        """
+        order = (await self._home.streams.load(orders(command.order_id))).state
+        if order is None or order.status != "confirmed":
+            return
+        wanted = ScheduleDelivery(
+            delivery_id=order.delivery_id,
+            reference=order.order_id,
+            warehouse_id=order.warehouse_id,
+            destination=order.destination,
+            slot_id=order.slot.slot_id if order.slot else None,
+        )
+        await self._bus.send(wanted, envelope)
 
     def step(self, rule: Callable[[Order, Any], Events]) -> Callable[..., Awaitable[None]]:
         """The handler of a step. A step of an order that isn't ours to know changes nothing."""
@@ -137,11 +156,12 @@ class Handlers:
             answer=present(order, decided.version), position=position, repeated=decided.repeated
         )
 
-    async def _as_placed(self, order_id: str, position: int) -> Done[OrderDocument]:
+    async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
         """The first answer again: the order as it was when it was placed."""
-        placed = await self._home.streams.as_of(orders(order_id), position)
-        order = known(placed.state, order_id)
-        return Done(answer=present(order, placed.version), position=position, repeated=True)
+        history = await self._home.log.history(orders(order_id).name)
+        ((placed, _, version),) = history[0].events
+        order = orders.evolve(None, placed)
+        return Done(answer=present(order, version), position=history[0].position, repeated=True)
 
     async def _placed(
         self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]
@@ -164,6 +184,7 @@ class Handlers:
             warehouse_id=quoted.warehouse_id,
             slot=pricing.chosen_slot(quoted, command.slot_id),
             at=at,
+            reserved_until=at + self._reservation_ttl,
             expires_at=at + self._expiry,
         )
 

@@ -24,12 +24,12 @@ from ordering.policies import POLICIES
 from ordering.views import ORDERS, Reads, cache_writer
 
 
-def register(platform: Platform, *, expiry: timedelta) -> Context:
-    """Put ordering to work. `expiry`: how long an order may wait for its money."""
+def register(platform: Platform, *, expiry: timedelta, reservation_ttl: timedelta) -> Context:
+    """Put ordering to work: how long an order may wait for its money, and its goods be kept."""
     bus = platform.bus
     home = platform.context("ordering", events=get_args(OrderEvent), timed=(steps.ExpireOrder,))
     reads = Reads(home, home.view(ORDERS, written=cache_writer(home.cache)))
-    does = Handlers(bus, home, expiry)
+    does = Handlers(bus, home, expiry, reservation_ttl)
 
     bus.handle(QuoteBasket, does.quote)
     bus.handle(PlaceOrder, does.place)
@@ -40,6 +40,7 @@ def register(platform: Platform, *, expiry: timedelta) -> Context:
     bus.handle(AwaitOrder, reads.wait)
     bus.handle(ListOrders, reads.list)
     bus.handle(GetHistory, reads.history)
+    bus.handle(steps.BookDelivery, does.book_delivery)
     for step, rule in STEPS.items():
         bus.handle(step, does.step(rule))
 

@@ -1,13 +1,13 @@
-"""The order: what can happen to it, what it is then, and every decision about it."""
+"""The order: what can happen to it, and how it stands afterwards; `rules` decides what may
+happen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from bus.messages import Address, Event, Money, NotFound, Refused
+from bus.messages import Address, Event, Money
 from ordering.contract import (
     FulfillmentStatus,
     Means,
@@ -19,10 +19,16 @@ from ordering.contract import (
 )
 
 
-class OrderPlaced(Event, name="ordering.OrderPlaced"):
-    """A buyer ordered these items, at these prices."""
+class Happened(Event):
+    """What happened to which order, and when."""
 
     order_id: str
+    at: datetime
+
+
+class OrderPlaced(Happened, name="ordering.OrderPlaced"):
+    """A buyer ordered these items, at these prices."""
+
     client: str
     buyer_id: str
     items: tuple[PricedItem, ...]
@@ -35,135 +41,104 @@ class OrderPlaced(Event, name="ordering.OrderPlaced"):
     delivery_id: str
     warehouse_id: str
     slot: Slot | None = None
-    at: datetime
+    reserved_until: datetime
     expires_at: datetime
 
 
-class OrderRejected(Event, name="ordering.OrderRejected"):
+class OrderRejected(Happened, name="ordering.OrderRejected"):
     """The shop cannot serve it; nothing was paid."""
 
-    order_id: str
     reason: str
-    at: datetime
 
 
-class PaymentRequested(Event, name="ordering.PaymentRequested"):
+class PaymentRequested(Happened, name="ordering.PaymentRequested"):
     """The money is to be set aside, for the `attempt`-th time."""
 
-    order_id: str
     payment_id: str
     buyer_id: str
     attempt: int
     amount: Money
     means: Means
-    at: datetime
 
 
-class PaymentDeclined(Event, name="ordering.PaymentDeclined"):
+class PaymentDeclined(Happened, name="ordering.PaymentDeclined"):
     """The buyer has to pay by other means, or let the order expire."""
 
-    order_id: str
     attempt: int
     reason: str
-    at: datetime
 
 
-class ActionRequired(Event, name="ordering.ActionRequired"):
+class ActionRequired(Happened, name="ordering.ActionRequired"):
     """The buyer has to do something before the payment goes on."""
 
-    order_id: str
     attempt: int
     action: NextAction
-    at: datetime
 
 
-class OrderConfirmed(Event, name="ordering.OrderConfirmed"):
+class OrderConfirmed(Happened, name="ordering.OrderConfirmed"):
     """Stock is kept and the money set aside: the shop will deliver."""
 
-    order_id: str
-    delivery_id: str
-    warehouse_id: str
-    destination: Address
-    slot: Slot | None = None
-    at: datetime
 
-
-class OrderExpired(Event, name="ordering.OrderExpired"):
+class OrderExpired(Happened, name="ordering.OrderExpired"):
     """Nobody paid in time."""
 
-    order_id: str
     payment_id: str
-    at: datetime
 
 
-class DeliveryArranged(Event, name="ordering.DeliveryArranged"):
+class DeliveryArranged(Happened, name="ordering.DeliveryArranged"):
     """It is arranged that the goods are brought."""
 
-    order_id: str
     slot: Slot | None = None
-    at: datetime
 
 
-class OrderShipped(Event, name="ordering.OrderShipped"):
+class OrderShipped(Happened, name="ordering.OrderShipped"):
     """The carrier has the goods: from here on the money is ours to take."""
 
-    order_id: str
     payment_id: str
-    at: datetime
 
 
-class PaymentTaken(Event, name="ordering.PaymentTaken"):
+class PaymentTaken(Happened, name="ordering.PaymentTaken"):
     """The money has been captured."""
 
-    order_id: str
     amount: Money
-    at: datetime
 
 
-class OrderDelivered(Event, name="ordering.OrderDelivered"):
+class OrderDelivered(Happened, name="ordering.OrderDelivered"):
     """The goods are at the door."""
 
-    order_id: str
-    at: datetime
 
-
-class OrderCompleted(Event, name="ordering.OrderCompleted"):
+class OrderCompleted(Happened, name="ordering.OrderCompleted"):
     """Delivered and paid: done."""
 
-    order_id: str
-    at: datetime
 
-
-class GoodsReturned(Event, name="ordering.GoodsReturned"):
+class GoodsReturned(Happened, name="ordering.GoodsReturned"):
     """The carrier could not deliver and brought the goods back."""
 
-    order_id: str
-    at: datetime
 
-
-class CancellationRequested(Event, name="ordering.CancellationRequested"):
+class CancellationRequested(Happened, name="ordering.CancellationRequested"):
     """It is called off; the money is to be given back first."""
 
-    order_id: str
     payment_id: str
     delivery_id: str
     reason: str
-    at: datetime
 
 
-class MoneyReturned(Event, name="ordering.MoneyReturned"):
+class GoodsGone(Happened, name="ordering.GoodsGone"):
+    """The carrier was faster than the cancellation: the goods have left, and are to come back."""
+
+
+class DeliveryCalledOff(Happened, name="ordering.DeliveryCalledOff"):
+    """Nobody will fetch the goods of the cancelled order: they are still in the house."""
+
+
+class MoneyReturned(Happened, name="ordering.MoneyReturned"):
     """Nothing of the buyer's money is held any more; `amount` had been taken and was refunded."""
 
-    order_id: str
     amount: Money
-    at: datetime
 
 
-class OrderCancelled(Event, name="ordering.OrderCancelled"):
+class OrderCancelled(Happened, name="ordering.OrderCancelled"):
     """Called off, and the money is provably back."""
-
-    order_id: str
-    at: datetime
 
 
 Later = (
@@ -180,6 +155,8 @@ Later = (
     | OrderCompleted
     | GoodsReturned
     | CancellationRequested
+    | GoodsGone
+    | DeliveryCalledOff
     | MoneyReturned
     | OrderCancelled
 )
@@ -215,6 +192,7 @@ class Order:
     slot: Slot | None = None
     next_action: NextAction | None = None
     reason: str | None = None
+    delivery_called_off: bool = False
 
     @property
     def payment_under_way(self) -> bool:
@@ -225,6 +203,12 @@ class Order:
     def shipped(self) -> bool:
         """Whether the goods have left the house."""
         return self.fulfillment_status in ("shipped", "delivered", "returned")
+
+    @property
+    def wound_up(self) -> bool:
+        """Whether the money is back, and it is certain where the goods are."""
+        money_back = self.payment_status in ("voided", "refunded")
+        return money_back and (self.delivery_called_off or self.shipped)
 
 
 def evolve(order: Order | None, event: OrderEvent) -> Order:
@@ -276,12 +260,17 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
         case ActionRequired(action=action):
             return {"payment_status": "requires_action", "next_action": action}
         case OrderConfirmed():
-            return {"status": "confirmed", "payment_status": "authorized", "next_action": None}
+            return {
+                "status": "confirmed",
+                "payment_status": "authorized",
+                "next_action": None,
+                "reason": None,  # another attempt's
+            }
         case OrderExpired():
             return {"status": "expired", "next_action": None, "reason": "not_paid_in_time"}
         case DeliveryArranged(slot=slot):
             return {"fulfillment_status": "scheduled", "slot": slot}
-        case OrderShipped():
+        case OrderShipped() | GoodsGone():
             return {"fulfillment_status": "shipped"}
         case PaymentTaken():
             return {"payment_status": "captured"}
@@ -293,194 +282,11 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
             return {"fulfillment_status": "returned"}
         case CancellationRequested(reason=reason):
             return {"status": "cancelling", "next_action": None, "reason": reason}
+        case DeliveryCalledOff():
+            return {"delivery_called_off": True, "fulfillment_status": "unfulfilled"}
         case MoneyReturned(amount=amount):
             back: PaymentStatus = "refunded" if amount.amount else "voided"
             return {"payment_status": back, "refunded": order.refunded + amount}
         case OrderCancelled():
             return {"status": "cancelled"}
     assert_never(event)
-
-
-Events = Sequence[OrderEvent]
-
-
-def place(order: Order | None, placed: OrderPlaced) -> Events:
-    """Take an order in; the same order again changes nothing."""
-    return [placed] if order is None else []
-
-
-def reject(order: Order, reason: str, now: datetime) -> Events:
-    """Turn down what cannot be served, as long as no payment was asked for."""
-    if order.status != "pending" or order.attempt:
-        return []
-    return [OrderRejected(order_id=order.order_id, reason=reason, at=now)]
-
-
-def request_payment(order: Order, now: datetime) -> Events:
-    """The stock is kept: have the money set aside, by the means the order came with."""
-    if order.status != "pending" or order.attempt:
-        return []
-    return [_requested(order, order.means, now)]
-
-
-def pay(order: Order, means: Means, now: datetime) -> Events:
-    """The buyer tries again, after a decline or having done what was asked for."""
-    if order.payment_status in ("authorized", "captured"):
-        raise Refused("already_paid", f"order {order.order_id} is paid: there is nothing to pay")
-    if order.status != "pending":
-        raise Refused(
-            "order_ended",
-            f"order {order.order_id} is {order.status}: place a new order instead",
-            status=order.status,
-        )
-    if order.attempt == 0 or order.payment_under_way:
-        raise Refused(
-            "payment_under_way",
-            f"order {order.order_id} is being paid right now: look at it again in a moment",
-        )
-    return [_requested(order, means, now)]
-
-
-def _requested(order: Order, means: Means, now: datetime) -> PaymentRequested:
-    return PaymentRequested(
-        order_id=order.order_id,
-        payment_id=order.payment_id,
-        buyer_id=order.buyer_id,
-        attempt=order.attempt + 1,
-        amount=order.total,
-        means=means,
-        at=now,
-    )
-
-
-def confirm(order: Order, now: datetime) -> Events:
-    """The money is set aside. Too late for an order that was called off: payment gives it back."""
-    if order.status != "pending":
-        return []
-    return [
-        OrderConfirmed(
-            order_id=order.order_id,
-            delivery_id=order.delivery_id,
-            warehouse_id=order.warehouse_id,
-            destination=order.destination,
-            slot=order.slot,
-            at=now,
-        )
-    ]
-
-
-def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
-    """This attempt has failed; an older one's failure no longer matters."""
-    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
-        return []
-    return [PaymentDeclined(order_id=order.order_id, attempt=attempt, reason=reason, at=now)]
-
-
-def require_action(order: Order, attempt: int, action: NextAction, now: datetime) -> Events:
-    """The gateway wants something of the buyer first."""
-    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
-        return []
-    return [ActionRequired(order_id=order.order_id, attempt=attempt, action=action, at=now)]
-
-
-def expire(order: Order, now: datetime) -> Events:
-    """Time is up for an order that nobody has paid."""
-    if order.status != "pending" or now < order.expires_at:
-        return []
-    return [OrderExpired(order_id=order.order_id, payment_id=order.payment_id, at=now)]
-
-
-def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
-    """Somebody will bring the goods."""
-    if order.status != "confirmed" or order.fulfillment_status != "unfulfilled":
-        return []
-    return [DeliveryArranged(order_id=order.order_id, slot=slot, at=now)]
-
-
-def ship(order: Order, now: datetime) -> Events:
-    """The carrier has the goods. Those of an order that was called off come back by themselves."""
-    if order.status != "confirmed" or order.shipped:
-        return []
-    return [OrderShipped(order_id=order.order_id, payment_id=order.payment_id, at=now)]
-
-
-def take_payment(order: Order, amount: Money, now: datetime) -> Events:
-    """The money is ours; with the goods delivered, that completes the order."""
-    if order.payment_status != "authorized":
-        return []
-    taken = PaymentTaken(order_id=order.order_id, amount=amount, at=now)
-    if order.status == "confirmed" and order.fulfillment_status == "delivered":
-        return [taken, OrderCompleted(order_id=order.order_id, at=now)]
-    return [taken]
-
-
-def deliver(order: Order, now: datetime) -> Events:
-    """The goods are at the door; with the money taken, that completes the order."""
-    if order.fulfillment_status != "shipped":
-        return []
-    delivered = OrderDelivered(order_id=order.order_id, at=now)
-    if order.status == "confirmed" and order.payment_status == "captured":
-        return [delivered, OrderCompleted(order_id=order.order_id, at=now)]
-    return [delivered]
-
-
-def take_back(order: Order, now: datetime) -> Events:
-    """The carrier brought the goods back undelivered: the buyer gets the money back."""
-    if order.fulfillment_status != "shipped" or order.status != "confirmed":
-        return []
-    return [
-        GoodsReturned(order_id=order.order_id, at=now),
-        _cancellation(order, "returned_to_sender", now),
-    ]
-
-
-def cancel(order: Order, reason: str, now: datetime) -> Events:
-    """Call the order off; allowed until the carrier has picked it up."""
-    if order.status in ("cancelling", "cancelled"):
-        return []
-    if order.status in ("rejected", "expired", "completed"):
-        raise Refused(
-            "order_ended",
-            f"order {order.order_id} is {order.status}: it cannot be cancelled any more",
-            status=order.status,
-        )
-    if order.shipped:
-        raise Refused(
-            "already_shipped",
-            f"order {order.order_id} is on its way: have it returned instead of cancelled",
-        )
-    return [_cancellation(order, reason, now)]
-
-
-def abandon(order: Order, reason: str, now: datetime) -> Events:
-    """The shop itself cannot serve the order after all; where nothing is to be done, it doesn't."""
-    if order.status not in ("pending", "confirmed") or order.shipped:
-        return []
-    return [_cancellation(order, reason, now)]
-
-
-def _cancellation(order: Order, reason: str, now: datetime) -> CancellationRequested:
-    return CancellationRequested(
-        order_id=order.order_id,
-        payment_id=order.payment_id,
-        delivery_id=order.delivery_id,
-        reason=reason,
-        at=now,
-    )
-
-
-def return_money(order: Order, amount: Money, now: datetime) -> Events:
-    """Nothing of the buyer's money is held any more: only now a cancelled order is cancelled."""
-    if order.payment_status in ("voided", "refunded"):
-        return []
-    returned = MoneyReturned(order_id=order.order_id, amount=amount, at=now)
-    if order.status == "cancelling":
-        return [returned, OrderCancelled(order_id=order.order_id, at=now)]
-    return [returned]
-
-
-def known(order: Order | None, order_id: str) -> Order:
-    """The order, which must exist."""
-    if order is None:
-        raise NotFound("unknown_order", f"there is no order {order_id} of yours: check its id")
-    return order

@@ -12,6 +12,7 @@ from ordering import commands as steps
 from ordering.contract import NextAction, Slot
 from ordering.order import (
     CancellationRequested,
+    GoodsGone,
     OrderCancelled,
     OrderConfirmed,
     OrderExpired,
@@ -33,7 +34,7 @@ def on_placed(event: OrderPlaced) -> Orders:
     )
     return [
         catalog.ReserveStock(
-            reservation_id=event.order_id, lines=lines, expires_at=event.expires_at
+            reservation_id=event.order_id, lines=lines, expires_at=event.reserved_until
         ),
         Later(expiry(event.order_id), event.expires_at, steps.ExpireOrder(order_id=event.order_id)),
     ]
@@ -57,13 +58,7 @@ def on_confirmed(event: OrderConfirmed) -> Orders:
     """The stock is theirs now, and somebody has to bring it."""
     return [
         catalog.AllocateStock(reservation_id=event.order_id),
-        delivery.ScheduleDelivery(
-            delivery_id=event.delivery_id,
-            reference=event.order_id,
-            warehouse_id=event.warehouse_id,
-            destination=event.destination,
-            slot_id=event.slot.slot_id if event.slot else None,
-        ),
+        steps.BookDelivery(order_id=event.order_id),
         CallOff(expiry(event.order_id)),
     ]
 
@@ -89,8 +84,13 @@ def on_shipped(event: OrderShipped) -> Orders:
     ]
 
 
+def on_goods_gone(event: GoodsGone) -> Orders:
+    """Nothing is to be paid, but the shelf is empty all the same."""
+    return [catalog.ShipStock(reservation_id=event.order_id)]
+
+
 def on_cancellation(event: CancellationRequested) -> Orders:
-    """The money goes back first. Nobody needs to come for goods whose money goes back."""
+    """The money goes back, and nobody needs to come for the goods."""
     return [
         payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
         delivery.CancelDelivery(delivery_id=event.delivery_id, reference=event.order_id),
@@ -99,7 +99,7 @@ def on_cancellation(event: CancellationRequested) -> Orders:
 
 
 def on_cancelled(event: OrderCancelled) -> Orders:
-    """The money is back: the goods may be sold to somebody else."""
+    """The money is back: goods that are still in the house may be sold to somebody else."""
     return [catalog.ReleaseStock(reservation_id=event.order_id)]
 
 
@@ -119,6 +119,7 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderRejected: on_rejected,
     OrderExpired: on_expired,
     OrderShipped: on_shipped,
+    GoodsGone: on_goods_gone,
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
     catalog.StockReserved: lambda e: [steps.RequestPayment(order_id=e.reservation_id)],
@@ -145,6 +146,7 @@ POLICIES: Mapping[type[Any], Policy] = {
     ],
     delivery.DeliveryPickedUp: lambda e: [steps.ShipOrder(order_id=e.reference)],
     delivery.DeliveryDelivered: lambda e: [steps.DeliverOrder(order_id=e.reference)],
+    delivery.DeliveryCancelled: lambda e: [steps.CallOffDelivery(order_id=e.reference)],
     delivery.DeliveryReturned: lambda e: [steps.TakeBack(order_id=e.reference)],
 }
 """The checkout, in one table: what is done when this has happened."""

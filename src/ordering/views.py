@@ -13,7 +13,6 @@ from bus.platform import Context
 from bus.streams import Kind
 from bus.views import Documents, Stored, View
 from ordering.contract import (
-    TERMINAL,
     AwaitOrder,
     GetHistory,
     GetOrder,
@@ -22,7 +21,8 @@ from ordering.contract import (
     ListOrders,
     OrderDocument,
 )
-from ordering.order import Order, OrderEvent, evolve, known
+from ordering.order import Order, OrderEvent, evolve
+from ordering.rules import known
 
 orders: Kind[Order] = Kind("order", evolve)
 
@@ -95,10 +95,9 @@ def may_see(principal: Principal, client: str) -> bool:
 
 def settled(order: Order) -> bool:
     """Whether there is nothing to wait for: the order has moved on, or it is the buyer's turn."""
-    return order.status not in ("pending", "cancelling") or order.payment_status in (
-        "requires_action",
-        "declined",
-    )
+    if order.status == "pending":
+        return order.payment_status in ("requires_action", "declined")
+    return order.status != "cancelling"
 
 
 class Reads:
@@ -138,6 +137,8 @@ class Reads:
                     order, version = await self._own(query.order_id, envelope.principal)
         except TimeoutError:
             pass
+        # Whoever reads the order next must not see it as it was before.
+        await self._home.cache.put(cache_key(query.order_id), entry_of(order, version))
         return present(order, version)
 
     async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:
@@ -193,6 +194,3 @@ class Reads:
         if not found:
             raise NotFound("unknown_order", f"there is no order {order_id} of yours to go on from")
         return found[0].first
-
-
-__all__ = ["ORDERS", "TERMINAL", "Reads", "cache_writer", "orders", "present"]

@@ -92,7 +92,10 @@ class Shop(containers.DeclarativeContainer):
         delivery_module.register, platform, tariff=providers.Callable(tariff, settings)
     )
     ordering = providers.Singleton(
-        ordering_module.register, platform, expiry=settings.provided.order_expiry
+        ordering_module.register,
+        platform,
+        expiry=settings.provided.order_expiry,
+        reservation_ttl=settings.provided.reservation_ttl,
     )
     contexts = providers.List(maps, catalog, payment, delivery, ordering)
 

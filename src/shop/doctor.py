@@ -111,6 +111,10 @@ def _stuck(database: Any) -> Iterator[Finding]:
         "$or": [
             {"doc.status": "cancelling"},
             {"doc.status": "pending", "doc.expires_at": {"$lt": now() - STUCK}},
+            {
+                "doc.status": "confirmed",
+                "doc.fulfillment_status": {"$in": ["unfulfilled", "delivered"]},
+            },
         ],
     }
     stuck = [found["_id"] for found in database["view_orders_v1"].find(query, {"_id": 1}).limit(20)]

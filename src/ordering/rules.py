@@ -1,0 +1,229 @@
+"""The rules of an order's life: what may happen to it, step by step.
+
+A step that comes twice, too late or in another order than usual decides nothing: each looks at the
+order as it is. What a buyer asks for is refused with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bus.messages import Busy, Money, NotFound, Refused
+from ordering.contract import Means, NextAction, Slot
+from ordering.order import (
+    ActionRequired,
+    CancellationRequested,
+    DeliveryArranged,
+    DeliveryCalledOff,
+    GoodsGone,
+    GoodsReturned,
+    MoneyReturned,
+    Order,
+    OrderCancelled,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderEvent,
+    OrderExpired,
+    OrderPlaced,
+    OrderRejected,
+    OrderShipped,
+    PaymentDeclined,
+    PaymentRequested,
+    PaymentTaken,
+    evolve,
+)
+
+Events = Sequence[OrderEvent]
+
+
+def place(order: Order | None, placed: OrderPlaced) -> Events:
+    """Take an order in; the same order again changes nothing."""
+    return [placed] if order is None else []
+
+
+def reject(order: Order, reason: str, now: datetime) -> Events:
+    """Turn down what cannot be served, as long as no payment was asked for."""
+    if order.status != "pending" or order.attempt:
+        return []
+    return [OrderRejected(order_id=order.order_id, reason=reason, at=now)]
+
+
+def request_payment(order: Order, now: datetime) -> Events:
+    """The stock is kept: have the money set aside, by the means the order came with."""
+    if order.status != "pending" or order.attempt:
+        return []
+    return [_requested(order, order.means, now)]
+
+
+def pay(order: Order, means: Means, now: datetime) -> Events:
+    """The buyer tries again, after a decline or having done what was asked for."""
+    if order.status in ("confirmed", "completed"):
+        raise Refused("already_paid", f"order {order.order_id} is paid: there is nothing to pay")
+    if order.status != "pending":
+        raise Refused(
+            "order_ended",
+            f"order {order.order_id} is {order.status}: place a new order instead",
+            status=order.status,
+        )
+    if order.attempt == 0 or order.payment_under_way:
+        raise Refused(
+            "payment_under_way",
+            f"order {order.order_id} is being paid right now: look at it again in a moment",
+        )
+    return [_requested(order, means, now)]
+
+
+def _requested(order: Order, means: Means, now: datetime) -> PaymentRequested:
+    return PaymentRequested(
+        order_id=order.order_id,
+        payment_id=order.payment_id,
+        buyer_id=order.buyer_id,
+        attempt=order.attempt + 1,
+        amount=order.total,
+        means=means,
+        at=now,
+    )
+
+
+def confirm(order: Order, now: datetime) -> Events:
+    """The money is set aside. Too late for an order that was called off: payment gives it back."""
+    if order.status != "pending":
+        return []
+    return [OrderConfirmed(order_id=order.order_id, at=now)]
+
+
+def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
+    """This attempt has failed; an older one's failure no longer matters."""
+    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
+        return []
+    return [PaymentDeclined(order_id=order.order_id, attempt=attempt, reason=reason, at=now)]
+
+
+def require_action(order: Order, attempt: int, action: NextAction, now: datetime) -> Events:
+    """The gateway wants something of the buyer first."""
+    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
+        return []
+    return [ActionRequired(order_id=order.order_id, attempt=attempt, action=action, at=now)]
+
+
+def expire(order: Order, now: datetime) -> Events:
+    """Time is up for an order that nobody has paid.
+
+    `Busy` while a clock says that it isn't: the timer must come back, for no other ever will.
+    """
+    if order.status != "pending":
+        return []
+    if now < order.expires_at:
+        raise Busy(f"order {order.order_id} expires only at {order.expires_at.isoformat()}")
+    return [OrderExpired(order_id=order.order_id, payment_id=order.payment_id, at=now)]
+
+
+def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
+    """Somebody will bring the goods."""
+    if order.status != "confirmed" or order.fulfillment_status != "unfulfilled":
+        return []
+    return [DeliveryArranged(order_id=order.order_id, slot=slot, at=now)]
+
+
+def ship(order: Order, now: datetime) -> Events:
+    """The carrier has the goods. Those of an order that was called off are not to be paid for."""
+    if order.status not in ("confirmed", "cancelling") or order.shipped:
+        return []
+    if order.status == "cancelling":
+        return _wound_up(order, GoodsGone(order_id=order.order_id, at=now))
+    return [OrderShipped(order_id=order.order_id, payment_id=order.payment_id, at=now)]
+
+
+def take_payment(order: Order, amount: Money, now: datetime) -> Events:
+    """The money is ours; with the goods delivered, that completes the order."""
+    if order.payment_status != "authorized":
+        return []
+    taken = PaymentTaken(order_id=order.order_id, amount=amount, at=now)
+    if order.status == "confirmed" and order.fulfillment_status == "delivered":
+        return [taken, OrderCompleted(order_id=order.order_id, at=now)]
+    return [taken]
+
+
+def deliver(order: Order, now: datetime) -> Events:
+    """The goods are at the door; with the money taken, that completes the order."""
+    if order.fulfillment_status != "shipped":
+        return []
+    delivered = OrderDelivered(order_id=order.order_id, at=now)
+    if order.status == "confirmed" and order.payment_status == "captured":
+        return [delivered, OrderCompleted(order_id=order.order_id, at=now)]
+    return [delivered]
+
+
+def take_back(order: Order, now: datetime) -> Events:
+    """The carrier brought the goods back undelivered: the buyer gets the money back."""
+    if order.fulfillment_status != "shipped":
+        return []
+    returned = GoodsReturned(order_id=order.order_id, at=now)
+    if order.status == "confirmed":
+        return [returned, _cancellation(order, "returned_to_sender", now)]
+    return [returned]
+
+
+def cancel(order: Order, reason: str, now: datetime) -> Events:
+    """Call the order off; allowed until the carrier has picked it up."""
+    if order.status in ("cancelling", "cancelled"):
+        return []
+    if order.status in ("rejected", "expired", "completed"):
+        raise Refused(
+            "order_ended",
+            f"order {order.order_id} is {order.status}: it cannot be cancelled any more",
+            status=order.status,
+        )
+    if order.shipped:
+        raise Refused(
+            "already_shipped",
+            f"order {order.order_id} is on its way: have it returned instead of cancelled",
+        )
+    return [_cancellation(order, reason, now)]
+
+
+def abandon(order: Order, reason: str, now: datetime) -> Events:
+    """The shop itself cannot serve the order after all; where nothing is to be done, it doesn't."""
+    if order.status not in ("pending", "confirmed") or order.shipped:
+        return []
+    return [_cancellation(order, reason, now)]
+
+
+def _cancellation(order: Order, reason: str, now: datetime) -> CancellationRequested:
+    return CancellationRequested(
+        order_id=order.order_id,
+        payment_id=order.payment_id,
+        delivery_id=order.delivery_id,
+        reason=reason,
+        at=now,
+    )
+
+
+def call_off_delivery(order: Order, now: datetime) -> Events:
+    """Nobody will fetch the goods: they are in the house, and may be sold to somebody else."""
+    if order.status != "cancelling" or order.delivery_called_off or order.shipped:
+        return []
+    return _wound_up(order, DeliveryCalledOff(order_id=order.order_id, at=now))
+
+
+def return_money(order: Order, amount: Money, now: datetime) -> Events:
+    """Nothing of the buyer's money is held any more."""
+    if order.payment_status in ("voided", "refunded"):
+        return []
+    return _wound_up(order, MoneyReturned(order_id=order.order_id, amount=amount, at=now))
+
+
+def _wound_up(order: Order, event: GoodsGone | DeliveryCalledOff | MoneyReturned) -> Events:
+    """The event; a cancelled order is cancelled only now, if it was all that was waited for."""
+    if order.status == "cancelling" and evolve(order, event).wound_up:
+        return [event, OrderCancelled(order_id=order.order_id, at=event.at)]
+    return [event]
+
+
+def known(order: Order | None, order_id: str) -> Order:
+    """The order, which must exist."""
+    if order is None:
+        raise NotFound("unknown_order", f"there is no order {order_id} of yours: check its id")
+    return order
