@@ -70,7 +70,8 @@ def happened(till: str, amount: int) -> Event:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "PACE", 0)
+    monkeypatch.setattr(views, "QUICK", 0)
+    monkeypatch.setattr(views, "CALM", 0)
 
 
 @pytest.fixture
