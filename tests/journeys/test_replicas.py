@@ -1,0 +1,128 @@
+"""Two processes of one shop: whoever is asked, the answer is the same, and one may die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from bus.leases import TERM
+from tests.journeys.conftest import STOCK, Stock, Stocked
+from tests.journeys.shops import Order, Process, Web, basket, calling, gathered
+from tests.waiting import eventually
+
+ORDERS = 200
+
+
+class Replica(NamedTuple):
+    """One process, and the web shop's server calling it."""
+
+    process: Process
+    web: Web
+
+
+class Pair(NamedTuple):
+    """Two processes on the same databases; the first holds the leases of all readers."""
+
+    shop: Stocked
+    first: Replica
+    second: Replica
+
+    @property
+    def both(self) -> tuple[Replica, Replica]:
+        return self.first, self.second
+
+
+@pytest.fixture
+async def pair(stock: Stock) -> AsyncIterator[Pair]:
+    shop = stock()
+    with shop.shop.serve() as one, shop.shop.serve() as two:
+        async with (
+            calling(one.address, shop.keys.web) as first,
+            calling(two.address, shop.keys.web) as second,
+        ):
+            yield Pair(shop, Replica(one, first), Replica(two, second))
+
+
+async def test_what_one_replica_does_the_other_knows(pair: Pair, sku: str) -> None:
+    first, second = pair.first.web, pair.second.web
+    placed = await first.place(sku, wait=0)
+    assert (await second.order(placed))["order_id"] == placed["order_id"]
+    # Waiting where nobody works on it: the other process' news arrive here.
+    confirmed = await second.place(sku)
+    assert confirmed["status"] == "confirmed"
+    await first.becomes(placed, status="confirmed")
+    cancelled = await second.change(placed, "cancel", {})
+    assert cancelled["status"] == "cancelled"
+    assert await first.order(placed) == await second.order(placed)
+    assert (await first.order(placed))["status"] == "cancelled"
+
+
+async def test_one_key_on_both_replicas_at_once_places_one_order(pair: Pair, sku: str) -> None:
+    for number in range(20):
+        body = basket(sku, buyer_id=f"twin-{number}")
+        answers: list[httpx.Response] = await gathered(
+            *(each.web.post("/v1/orders", body, key=f"twins-{number}") for each in pair.both)
+        )
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+        # Decided at one position: only one of them was written.
+        (first, second) = (answer.headers["Storefold-Position"] for answer in answers)
+        assert first == second
+    await eventually(lambda: pair.shop.kept(sku) == 20, every=0.5)
+
+
+async def test_all_orders_settle_though_a_replica_is_killed_among_them(
+    pair: Pair, sku: str
+) -> None:
+    answered = 0
+    dead = asyncio.Event()
+
+    async def place(number: int) -> Order:
+        """As a careful web shop does: no answer, so the same key again, elsewhere."""
+        nonlocal answered
+        key, body = uuid4().hex, basket(sku, buyer_id=f"buyer-{number % 7}")
+        async with lanes:
+            try:
+                answer = await pair.both[number % 2].web.post("/v1/orders", body, key=key)
+            except httpx.TransportError:
+                assert number % 2 == 0, "the one that lives must answer"
+                answer = await pair.second.web.post("/v1/orders", body, key=key)
+        assert answer.status_code == 201, answer.text
+        answered += 1
+        if answered == ORDERS // 2:
+            pair.first.process.kill()
+            dead.set()
+        order: Order = answer.json()
+        return order
+
+    lanes = asyncio.Semaphore(16)
+    orders = await gathered(*map(place, range(ORDERS)))
+    assert dead.is_set()
+    assert len({order["order_id"] for order in orders}) == ORDERS
+    web = pair.second.web
+    confirmed = await all_confirmed(web)
+    assert {order["order_id"] for order in confirmed} == {order["order_id"] for order in orders}
+    assert pair.shop.kept(sku) == ORDERS <= STOCK
+    ledger = pair.shop.mongo[f"{pair.shop.prefix}_payment"]["gateway_ledger"]
+    charged = Counter(entry["reference"] for entry in ledger.find({"operation": "authorize"}))
+    assert set(charged.values()) == {1}
+    assert len(charged) == ORDERS
+
+
+async def all_confirmed(web: Web) -> list[Order]:
+    """Every order, once all are confirmed: the dead one's leases have to run out first."""
+
+    async def look() -> list[Order]:
+        pending = await web.get("/v1/orders", status="pending", limit=1)
+        if pending["data"]:
+            return []
+        found = await web.all("/v1/orders", "order_id", status="confirmed")
+        return found if len(found) >= ORDERS else []
+
+    return await eventually(look, within=TERM + 15, every=0.1)
