@@ -20,6 +20,11 @@ from bus.problems import Problem, unreadable
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
 
+MAX_WAIT = 30
+"""Seconds that a client may ask to wait."""
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?!\d)", re.IGNORECASE)
+
 Scope = Literal["shop", "carrier", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -124,7 +129,9 @@ async def read(
     key = idempotency_key(http, required=endpoint.creates)
     envelope: Envelope[Any] = sealed(
         message,
-        id=derived_id("idempotency", principal, http.method, http.url.path, key) if key else None,
+        id=derived_id("idempotency", principal, http.method, http.scope["path"], key)
+        if key
+        else None,
         principal=principal,
         traceparent=traceparent,
         fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest()
@@ -166,6 +173,13 @@ def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
         raise unreadable(error) from None
     except (ValueError, RecursionError) as error:
         raise Problem(400, "malformed", f"the body is not JSON: {error}") from None
+
+
+def waits(http: HttpRequest) -> int:
+    """The seconds in `Prefer: wait=N` (RFC 7240), at most 30; 0 when the client does not care to
+    wait."""
+    found = _WAIT.search(http.headers.get("prefer", ""))
+    return min(int(found[1]), MAX_WAIT) if found else 0
 
 
 def twice(name: str) -> dict[str, str]:

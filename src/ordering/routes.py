@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.responses import Response
 
 from bus.dispatch import Bus
 from bus.messages import Done
-from bus.rest import Ask, Endpoint, answer, document, done, page
+from bus.rest import Ask, Endpoint, answer, document, done, page, waits
 from delivery.contract import DeliveryDocument, GetDelivery
 from ordering.contract import (
     AwaitOrder,
@@ -25,8 +24,6 @@ from ordering.contract import (
     QuoteBasket,
 )
 
-MAX_WAIT = 30
-
 BASKET: dict[str, Any] = {
     "items": [{"sku": "MUG-BLUE", "quantity": 2}],
     "destination": {
@@ -39,17 +36,11 @@ BASKET: dict[str, Any] = {
 }
 
 
-def waits(ask: Ask) -> int:
-    """The seconds in `Prefer: wait=N`, at most 30; 0 when the client does not care to wait."""
-    found = re.search(r"\bwait=(\d{1,6})\b", ask.http.headers.get("prefer", ""))
-    return min(int(found[1]), MAX_WAIT) if found else 0
-
-
 def endpoints(bus: Bus) -> list[Endpoint]:
     """The rows of the surface."""
 
     async def settle(ask: Ask, found: Done[OrderDocument]) -> Done[OrderDocument]:
-        seconds = waits(ask)
+        seconds = waits(ask.http)
         if not seconds:
             return found
         query = AwaitOrder(order_id=found.answer.order_id, seconds=seconds)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import math
+import re
 import secrets
 import time
 from datetime import datetime
@@ -18,11 +20,14 @@ from bus.mongo import durable
 from bus.rest import SCOPES
 
 TRUSTED_FOR = 3.0
-"""Seconds for which a key is not looked up again: the longest that a revoked one still opens."""
+"""Seconds for which the keys are not read again: the longest that a revoked one still opens."""
 
-REMEMBERED = 10_000
-"""Keys remembered at once; wrong ones are remembered too, so that guessing costs the database
-nothing."""
+PAUSE = 0.1
+"""Seconds between two readings, however many unknown keys are tried: who guesses waits, and costs
+the database nothing."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,79}")
+_FORM = re.compile(r"(sk_[0-9a-f]{12})\.([A-Za-z0-9_-]{43})")
 
 
 class Key(NamedTuple):
@@ -40,13 +45,20 @@ class Keys:
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._collection = durable(database["keys"])
-        self._known: dict[str, tuple[float, Principal | None]] = {}
+        self._open: dict[str, tuple[str, Principal]] = {}  # by prefix: the secret's hash, and whose
+        self._read_at = -math.inf
+        self._reading: asyncio.Task[None] | None = None
 
     async def create(self, name: str, scope: str) -> str:
         """A new key for a client; several keys of one name open the same orders. The only time it
         is shown."""
         if scope not in SCOPES:
             raise Refused("unknown_scope", f"there is no scope {scope}: choose {', '.join(SCOPES)}")
+        if not _NAME.fullmatch(name):
+            raise Refused(
+                "unfit_name",
+                f"{name!r} names no client: use 1 to 80 letters, digits, dots or dashes",
+            )
         prefix, secret = f"sk_{secrets.token_hex(6)}", secrets.token_urlsafe(32)
         document = {
             "_id": prefix,
@@ -74,25 +86,39 @@ class Keys:
         )
         if not done.matched_count:
             raise NotFound("unknown_key", f"no key {prefix} is in use: see `shop keys list`")
-        self._known.clear()
+        self._open.pop(prefix, None)
 
     async def principal(self, bearer: str) -> Principal | None:
         """Whose key this is; `None` for one that does not open."""
-        known = self._known.get(bearer)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        principal = await asyncio.to_thread(self._look_up, bearer)
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[bearer] = (time.monotonic() + TRUSTED_FOR, principal)
-        return principal
-
-    def _look_up(self, bearer: str) -> Principal | None:
-        prefix, _, secret = bearer.partition(".")
-        found = self._collection.find_one({"_id": prefix, "revoked": None})
-        if found is None or not hmac.compare_digest(found["hash"], _hash(secret)):
+        form = _FORM.fullmatch(bearer)
+        if form is None:
             return None
-        return Principal(scope=found["scope"], name=found["name"])
+        prefix, secret = form.groups()
+        asked = time.monotonic()
+        if asked - self._read_at > TRUSTED_FOR or prefix not in self._open:
+            await self._read_since(asked)
+        found = self._open.get(prefix)
+        if found is None or not hmac.compare_digest(found[0], _hash(secret)):
+            return None
+        return found[1]
+
+    async def _read_since(self, asked: float) -> None:
+        """Wait for a reading that began after `asked`; all who wait share it, and its failure."""
+        while self._read_at < asked:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+                self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
+        await asyncio.sleep(self._read_at + PAUSE - time.monotonic())
+        began = time.monotonic()
+        found = await asyncio.to_thread(lambda: list(self._collection.find({"revoked": None})))
+        self._open = {
+            key["_id"]: (key["hash"], Principal(scope=key["scope"], name=key["name"]))
+            for key in found
+        }
+        self._read_at = began
 
 
 def _hash(secret: str) -> str:

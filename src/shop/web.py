@@ -13,15 +13,15 @@ import structlog
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from bus.messages import Principal
 from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
-from bus.rest import Endpoint, read
+from bus.rest import Endpoint, read, waits
 from bus.tasks import ended
 from shop.keys import Keys
 from shop.openapi import openapi, page
@@ -29,6 +29,14 @@ from shop.openapi import openapi, page
 log = structlog.get_logger(__name__)
 
 Call = Callable[[Request], Awaitable[Response]]
+
+PATIENCE = 25.0
+"""Seconds after which a request is answered with 503, besides those that it asked to wait."""
+
+AWAY = (
+    "the database did not answer in time. What was asked may be done or not: send it again with the"
+    " same Idempotency-Key, and it is done once"
+)
 
 
 def application(
@@ -79,7 +87,7 @@ def surface(
             )
         return JSONResponse({"status": "ready"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *(Route(row.path, served(row, keys), methods=[row.method]) for row in endpoints),
             Route("/livez", live),
@@ -87,9 +95,11 @@ def surface(
             Route("/openapi.json", document),
             Route("/docs", docs),
         ],
-        exception_handlers={HTTPException: routing_problem, Exception: our_fault},
+        exception_handlers={HTTPException: routing_problem},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # nobody is sent to wherever the Host header says
+    return app
 
 
 def served(endpoint: Endpoint, keys: Keys) -> Call:
@@ -98,22 +108,26 @@ def served(endpoint: Endpoint, keys: Keys) -> Call:
 
     async def call(request: Request) -> Response:
         try:
-            principal = await authenticated(request, keys, endpoint.scope)
-            traceparent = request.headers.get("traceparent")
-            return await endpoint.call(await read(endpoint, request, principal, traceparent))
-        except PyMongoError as error:
-            log.warning("request.database_away", path=endpoint.path, error=told(error))
-            away = "the database cannot be reached; nothing is lost, try again"
-            return Problem(503, "busy", away, headers={"Retry-After": "2"}).response(
-                trace_of(request)
-            )
+            async with asyncio.timeout(PATIENCE + waits(request)):
+                principal = await authenticated(request, keys, endpoint.scope)
+                ask = await read(endpoint, request, principal, traceparent_of(request))
+                return await endpoint.call(ask)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
-            problem = problem_of(error)
-            if problem is None:
-                raise
-            return problem.response(trace_of(request))
+            return failed(request, error)
 
     return call
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """The answer to a request that could not be served, whatever it was."""
+    trace_id = trace_of(request)
+    if isinstance(error, PyMongoError | TimeoutError):
+        log.warning("request.database_away", path=request.scope["path"], error=told(error))
+        return Problem(503, "busy", AWAY, headers={"Retry-After": "2"}).response(trace_id)
+    problem = problem_of(error)
+    return our_fault(request, error, trace_id) if problem is None else problem.response(trace_id)
 
 
 async def authenticated(request: Request, keys: Keys, scope: str) -> Principal:
@@ -141,28 +155,43 @@ async def authenticated(request: Request, keys: Keys, scope: str) -> Principal:
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
+def traceparent_of(request: Request) -> str | None:
+    """The client's place in its trace (W3C Trace Context), if what it sent is one."""
+    sent = request.headers.get("traceparent")
+    return sent if sent is not None and _TRACEPARENT.fullmatch(sent) else None
+
+
 def trace_of(request: Request) -> str:
-    """The trace id that the client sent (W3C Trace Context), or a fresh one."""
-    found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    return found[1] if found else secrets.token_hex(16)
+    """The trace id that the client sent, or a fresh one."""
+    sent = traceparent_of(request)
+    return sent.split("-")[1] if sent else secrets.token_hex(16)
 
 
 async def routing_problem(request: Request, error: Any) -> Response:
     """What Starlette itself refuses: no such path, or not with this method."""
-    codes = {404: ("no_such_path", f"there is nothing at {request.url.path}: see /docs")}
-    code, detail = codes.get(error.status_code, ("not_allowed", str(error.detail)))
-    return Problem(error.status_code, code, detail, headers=error.headers).response(
-        trace_of(request)
+    path = request.scope["path"][:200]
+    trace_id = trace_of(request)
+    if error.status_code != 405:
+        detail = f"there is nothing at {path}: see /docs"
+        return Problem(error.status_code, "no_such_path", detail).response(trace_id)
+    allowed = sorted(
+        method
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": "GET"})[0] is not Match.NONE
+        for method in route.methods or ()
+    )
+    detail = f"{request.method[:20]} is not for {path}: choose {', '.join(allowed)}"
+    return Problem(405, "not_allowed", detail, headers={"Allow": ", ".join(allowed)}).response(
+        trace_id
     )
 
 
-async def our_fault(request: Request, error: Exception) -> Response:
+def our_fault(request: Request, error: Exception, trace_id: str) -> Response:
     """An error that nobody foresaw. The log has it all, the client nothing but its number."""
-    trace_id = trace_of(request)
     log.error(
         "request.failed",
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         trace_id=trace_id,
         exc_info=error,
     )
