@@ -89,7 +89,7 @@ def _requested(order: Order, means: Means, now: datetime) -> PaymentRequested:
 
 def confirm(order: Order, now: datetime) -> Events:
     """The money is set aside. Too late for an order that was called off: payment gives it back."""
-    if order.status != "pending":
+    if order.status != "pending" or not order.attempt:
         return []
     return [OrderConfirmed(order_id=order.order_id, at=now)]
 
@@ -137,9 +137,18 @@ def ship(order: Order, now: datetime) -> Events:
 
 
 def take_payment(order: Order, amount: Money, now: datetime) -> Events:
-    """The money is ours; with the goods delivered, that completes the order."""
+    """The money is ours; with the goods delivered, that completes the order.
+
+    Refused with `not_shipped` when the goods are still here: nobody was told to take it.
+    """
     if order.payment_status != "authorized":
         return []
+    if not order.shipped:
+        raise Refused(
+            "not_shipped",
+            f"the money for order {order.order_id} was taken, but its goods are still here: "
+            "find out who took it, and give it back",
+        )
     taken = PaymentTaken(order_id=order.order_id, amount=amount, at=now)
     if order.status == "confirmed" and order.fulfillment_status == "delivered":
         return [taken, OrderCompleted(order_id=order.order_id, at=now)]
@@ -209,7 +218,9 @@ def call_off_delivery(order: Order, now: datetime) -> Events:
 
 
 def return_money(order: Order, amount: Money, now: datetime) -> Events:
-    """Nothing of the buyer's money is held any more."""
+    """Nothing of the buyer's money is held any more, for the order was called off or expired."""
+    if order.status not in ("cancelling", "expired"):
+        return []
     if order.payment_status in ("voided", "refunded"):
         return []
     return _wound_up(order, MoneyReturned(order_id=order.order_id, amount=amount, at=now))
