@@ -131,7 +131,8 @@ class OrderDocument(Model):
 class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
     """What would this basket cost there?
 
-    Refused with `unknown_sku`, `unknown_address`, `no_warehouse` or `unreachable`.
+    Refused with `unknown_sku`, `total_too_large`, `unknown_address`, `no_warehouse` or
+    `unreachable`.
     """
 
     items: Basket
@@ -141,7 +142,8 @@ class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
 class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
     """Order these items; the answer is the order as it stands right then.
 
-    Refused as a quote is, and with `total_changed` when the total is not `expected_total`.
+    Refused as a quote is, with `total_changed` when the total is not `expected_total`, and with
+    `unknown_slot`.
     """
 
     buyer_id: Id

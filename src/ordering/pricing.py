@@ -16,7 +16,7 @@ QUOTE_VALID = timedelta(minutes=15)
 
 
 def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[QuotedItem, ...]:
-    """The lines at today's prices. Refused with `unknown_sku`, or when the sum is beyond counting.
+    """The lines at today's prices. Refused with `unknown_sku` or `total_too_large`.
 
     A line is available when there is enough for all lines of its SKU together.
     """
@@ -31,8 +31,7 @@ def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[QuotedI
     wanted: Counter[str] = Counter()
     for item in items:
         wanted[item.sku] += item.quantity
-    if sum(by_sku[sku].price.amount * quantity for sku, quantity in wanted.items()) > MAX_INTEGER:
-        raise Refused("total_too_large", "the basket costs more than can be counted: order less")
+    check_countable(sum(by_sku[sku].price.amount * count for sku, count in wanted.items()))
     return tuple(_line(item, by_sku[item.sku], wanted[item.sku]) for item in items)
 
 
@@ -56,7 +55,8 @@ def product_cost(items: Sequence[PricedItem]) -> Money:
 
 
 def quote(items: tuple[QuotedItem, ...], goods: Money, way: DeliveryQuote, now: datetime) -> Quote:
-    """The whole quote."""
+    """The whole quote; refused with `total_too_large`."""
+    check_countable(goods.amount + way.cost.amount)
     return Quote(
         items=items,
         product_cost=goods,
@@ -68,6 +68,12 @@ def quote(items: tuple[QuotedItem, ...], goods: Money, way: DeliveryQuote, now: 
         slots=tuple(Slot.model_validate(slot.model_dump()) for slot in way.slots),
         expires_at=now + QUOTE_VALID,
     )
+
+
+def check_countable(amount: int) -> None:
+    """Refuse with `total_too_large` what is beyond the integers that JSON keeps exactly."""
+    if amount > MAX_INTEGER:
+        raise Refused("total_too_large", "the basket costs more than can be counted: order less")
 
 
 def check_total(quoted: Quote, expected: Money | None) -> None:

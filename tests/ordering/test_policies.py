@@ -1,0 +1,240 @@
+"""What follows from what: each event, and exactly the commands it leads to."""
+
+import inspect
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+
+import catalog.contract
+import delivery.contract
+import payment.contract
+from bus.dispatch import context_of
+from bus.messages import Command, Event
+from bus.policies import CallOff, Later
+from catalog.contract import (
+    AllocateStock,
+    AllocationFailed,
+    Line,
+    ReleaseStock,
+    ReservationLapsed,
+    ReserveStock,
+    ShipStock,
+    StockDenied,
+    StockReserved,
+)
+from delivery.contract import (
+    CancelDelivery,
+    DeliveryCancelled,
+    DeliveryDelivered,
+    DeliveryPickedUp,
+    DeliveryReturned,
+    DeliveryScheduled,
+)
+from delivery.contract import Slot as Window
+from ordering import commands as steps
+from ordering.handlers import STEPS
+from ordering.order import OrderEvent
+from ordering.policies import POLICIES
+from payment.contract import (
+    AuthorizePayment,
+    CancelPayment,
+    CapturePayment,
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentRefunded,
+    PaymentVoided,
+)
+from payment.contract import Means as PaymentMeans
+from payment.contract import NextAction as PaymentAction
+from payment.contract import PaymentDeclined as Declined
+from tests.ordering.histories import (
+    ACTION,
+    CANCELLED,
+    CONFIRMED,
+    DOOR,
+    EXPIRED,
+    EXPIRY,
+    GONE,
+    NOW,
+    PLACED,
+    PRICE,
+    REJECTED,
+    SHIPPED,
+    SLOT,
+    START,
+    TOTAL,
+    calling_off,
+    requested,
+)
+
+LINES = (Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),)
+WINDOW = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
+
+CANCEL_PAYMENT = CancelPayment(payment_id="pay_1", reference="ord_1")
+TIMER = CallOff("expire-ord_1")
+
+
+def scheduled(slot: Window | None) -> DeliveryScheduled:
+    return DeliveryScheduled(
+        delivery_id="dlv_1",
+        reference="ord_1",
+        warehouse_id="vaduz",
+        destination=DOOR,
+        carrier="house",
+        tracking_number="1",
+        slot=slot,
+    )
+
+
+TABLE: list[tuple[Event, list[Command[Any] | Later | CallOff]]] = [
+    (
+        PLACED,
+        [
+            ReserveStock(reservation_id="ord_1", lines=LINES, expires_at=EXPIRY),
+            Later("expire-ord_1", EXPIRY, steps.ExpireOrder(order_id="ord_1")),
+        ],
+    ),
+    (
+        requested(2),
+        [
+            AuthorizePayment(
+                payment_id="pay_1",
+                reference="ord_1",
+                buyer_id="b1",
+                attempt=2,
+                amount=TOTAL,
+                means=PaymentMeans(method="card", token="pm_card_visa"),
+            )
+        ],
+    ),
+    (
+        CONFIRMED,
+        [AllocateStock(reservation_id="ord_1"), steps.BookDelivery(order_id="ord_1"), TIMER],
+    ),
+    (REJECTED, [TIMER]),
+    (EXPIRED, [CANCEL_PAYMENT, ReleaseStock(reservation_id="ord_1")]),
+    (SHIPPED, [CapturePayment(payment_id="pay_1"), ShipStock(reservation_id="ord_1")]),
+    (GONE, [ShipStock(reservation_id="ord_1")]),
+    (
+        calling_off(),
+        [CANCEL_PAYMENT, CancelDelivery(delivery_id="dlv_1", reference="ord_1"), TIMER],
+    ),
+    (CANCELLED, [ReleaseStock(reservation_id="ord_1")]),
+    (
+        StockReserved(reservation_id="ord_1", lines=LINES, expires_at=EXPIRY),
+        [steps.RequestPayment(order_id="ord_1")],
+    ),
+    (
+        StockDenied(reservation_id="ord_1", reason="price_changed", skus=("MUG-BLUE",)),
+        [steps.RejectOrder(order_id="ord_1", reason="price_changed")],
+    ),
+    (
+        AllocationFailed(reservation_id="ord_1", skus=("MUG-BLUE",)),
+        [steps.AbandonOrder(order_id="ord_1", reason="out_of_stock")],
+    ),
+    (
+        PaymentAuthorized(payment_id="pay_1", reference="ord_1", attempt=1, amount=TOTAL),
+        [steps.ConfirmOrder(order_id="ord_1")],
+    ),
+    (
+        Declined(payment_id="pay_1", reference="ord_1", attempt=2, reason="card_declined"),
+        [steps.DeclinePayment(order_id="ord_1", attempt=2, reason="card_declined")],
+    ),
+    (
+        PaymentActionRequired(
+            payment_id="pay_1",
+            reference="ord_1",
+            attempt=2,
+            action=PaymentAction(type=ACTION.type, url=ACTION.url),
+        ),
+        [steps.RequireAction(order_id="ord_1", attempt=2, action=ACTION)],
+    ),
+    (
+        PaymentCaptured(payment_id="pay_1", reference="ord_1", amount=TOTAL),
+        [steps.TakePayment(order_id="ord_1", amount=TOTAL)],
+    ),
+    (PaymentVoided(payment_id="pay_1", reference="ord_1"), [steps.ReturnMoney(order_id="ord_1")]),
+    (
+        PaymentRefunded(payment_id="pay_1", reference="ord_1", amount=TOTAL),
+        [steps.ReturnMoney(order_id="ord_1", amount=TOTAL)],
+    ),
+    (scheduled(None), [steps.ArrangeDelivery(order_id="ord_1")]),
+    (scheduled(WINDOW), [steps.ArrangeDelivery(order_id="ord_1", slot=SLOT)]),
+    (
+        DeliveryPickedUp(delivery_id="dlv_1", reference="ord_1", at=NOW),
+        [steps.ShipOrder(order_id="ord_1")],
+    ),
+    (
+        DeliveryDelivered(delivery_id="dlv_1", reference="ord_1", at=NOW),
+        [steps.DeliverOrder(order_id="ord_1")],
+    ),
+    (
+        DeliveryReturned(delivery_id="dlv_1", reference="ord_1", at=NOW),
+        [steps.TakeBack(order_id="ord_1")],
+    ),
+    (
+        DeliveryCancelled(delivery_id="dlv_1", reference="ord_1"),
+        [steps.CallOffDelivery(order_id="ord_1")],
+    ),
+]
+
+UNHEARD = {
+    ReservationLapsed: "the order's own timer expires it; one that is paid by then asks for the "
+    "stock again, and hears AllocationFailed when it is gone"
+}
+"""Public events of the other contexts that move no order, and why."""
+
+NOTHING_FOLLOWS = {
+    "PaymentDeclined": "it is the buyer's turn",
+    "ActionRequired": "it is the buyer's turn",
+    "DeliveryArranged": "it is the carrier's turn",
+    "PaymentTaken": "it is the carrier's turn",
+    "OrderDelivered": "the money is on its way already",
+    "OrderCompleted": "done",
+    "GoodsReturned": "what follows is said by the CancellationRequested beside it",
+    "DeliveryCalledOff": "what follows is said by the OrderCancelled that comes with the money",
+    "MoneyReturned": "what follows is said by the OrderCancelled beside it",
+}
+"""An order's own events from which nothing follows, and why."""
+
+
+@pytest.mark.parametrize(("event", "commands"), TABLE, ids=lambda it: type(it).__name__)
+def test_an_event_leads_to_exactly_these_commands(event: Event, commands: list[Any]) -> None:
+    assert list(POLICIES[type(event)](event)) == commands
+
+
+def test_every_policy_is_in_the_table() -> None:
+    assert {type(event) for event, _ in TABLE} == set(POLICIES)
+
+
+def public_events(contract: ModuleType) -> Iterable[type[Event]]:
+    for _, thing in inspect.getmembers(contract, inspect.isclass):
+        if issubclass(thing, Event) and thing.__module__ == contract.__name__:
+            yield thing
+
+
+@pytest.mark.parametrize("contract", [catalog.contract, delivery.contract, payment.contract])
+def test_every_public_event_is_heard_or_left_for_a_reason(contract: ModuleType) -> None:
+    public = set(public_events(contract))
+    assert public
+    for event in public:
+        assert (event in POLICIES) != (event in UNHEARD), event.type_name
+
+
+def test_nothing_follows_from_an_own_event_only_for_a_reason() -> None:
+    for event in get_args(OrderEvent):
+        assert (event in POLICIES) != (event.__name__ in NOTHING_FOLLOWS), event.type_name
+
+
+def test_every_step_that_a_policy_sends_is_handled() -> None:
+    sent = {
+        type(what.command if isinstance(what, Later) else what)
+        for _, commands in TABLE
+        for what in commands
+        if not isinstance(what, CallOff)
+    }
+    own = {command for command in sent if context_of(command) == "ordering"}
+    assert own - {steps.BookDelivery} == set(STEPS)
