@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from bus.envelope import Envelope, sealed
@@ -13,7 +13,7 @@ from bus.transport import Transport
 R = TypeVar("R")
 Q = TypeVar("Q", bound=Request[Any])
 
-CROWD = 8
+CROWD = 4
 """Requests from outside under way at once that make a crowd."""
 
 
@@ -100,8 +100,9 @@ def context_of(message: type[Request[Any]] | type[Event]) -> str:
     return message.type_name.partition(".")[0]
 
 
-def missing_handlers(
-    messages: Iterable[type[Request[Any]]], serves: Callable[[type[Request[Any]]], bool]
-) -> list[str]:
-    """The names of requests that nobody handles."""
-    return [message.type_name for message in messages if not serves(message)]
+def named(kind: type[Request[Any]]) -> Iterator[type[Request[Any]]]:
+    """All requests that have a name: those that a program can send."""
+    for request in kind.__subclasses__():
+        if "type_name" in request.__dict__:
+            yield request
+        yield from named(request)

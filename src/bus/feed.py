@@ -35,6 +35,8 @@ class Feed:
     def __init__(self, context: str, fetch: Fetch, head: Callable[[], Awaitable[int]]) -> None:
         self.context = context
         self.head = 0
+        self.fault: str | None = None
+        """Why the log cannot be read at the moment, if it cannot."""
         self._fetch = fetch
         self._read_head = head
         self._tail: dict[int, Commit] = {}  # the last of them, by position
@@ -115,5 +117,9 @@ class Feed:
                     commits = await self._fetch(self.head, CHUNK)
                     self.push(commits)
                     full = len(commits) == CHUNK
-            except Exception as error:  # the database is away: the next look will tell
-                log.warning("feed.cannot_read", context=self.context, error=told(error))
+                self.fault = None
+            except Exception as error:  # the next look will tell whether it lasts
+                fault = told(error)
+                if fault != self.fault:
+                    log.warning("feed.cannot_read", context=self.context, error=fault)
+                self.fault = fault

@@ -26,7 +26,7 @@ from bus.mongo import told
 from bus.parking import Failure, Parking
 from bus.tasks import ended
 
-WIDTH, NARROW = 128, 4
+WIDTH, NARROW = 128, 2
 """Streams that a reader works on at once; and while a crowd outside waits for answers."""
 
 SLOW = 0.05

@@ -17,21 +17,21 @@ from redis.asyncio import Redis
 
 from bus.cache import Cache
 from bus.commits import Commit
-from bus.dispatch import Bus, context_of
+from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
 from bus.feed import Feed
 from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.log import Log
-from bus.messages import Command, Event, new_id
+from bus.messages import Command, Event, Request, new_id
 from bus.mongo import told
 from bus.parking import Parking
 from bus.policies import CallOff, Later, Policy, Reaction
 from bus.readers import Reader
 from bus.streams import Streams
 from bus.timers import Timers
-from bus.transport import Transport
+from bus.transport import NoHandler, Transport
 from bus.views import Documents, Stored, View, ViewWork
 
 D = TypeVar("D")
@@ -164,7 +164,15 @@ class Platform:
     async def faults(self) -> list[str]:
         """What keeps this process from doing all its work; empty when it is ready."""
         faults = [
-            f"reader {reader.name} has stopped" for reader in self.readers if not reader.running
+            f"reader {reader.name} "
+            + (f"is stuck: {reader.fault}" if reader.fault else "has stopped")
+            for reader in self.readers
+            if reader.fault or not reader.running
+        ]
+        faults += [
+            f"the {context.name} log cannot be read: {context.feed.fault}"
+            for context in self.contexts.values()
+            if context.feed.fault
         ]
         try:
             async with asyncio.timeout(2):
@@ -172,6 +180,16 @@ class Platform:
         except (PyMongoError, TimeoutError):
             faults.append("MongoDB does not answer")
         return faults
+
+    def check_handlers(self) -> None:
+        """Raise `NoHandler` when a context that is here leaves one of its requests unanswered."""
+        silent = [
+            request.type_name
+            for request in named(Request)
+            if context_of(request) in self.contexts and not self.transport.serves(request)
+        ]
+        if silent:
+            raise NoHandler(f"nobody handles {', '.join(silent)}: see the context's module.py")
 
     def _prepare(self, context: Context) -> None:
         context.timers.make_indexes()
@@ -191,7 +209,7 @@ class Platform:
             for documents, written in context.views:
                 name = f"{context.name}.{documents.key}"
                 work = partial(ViewWork, documents, written)
-                context.readers.append(Reader(name, context.feed, context.leases, work))
+                context.readers.append(self._reader(name, context, context, work))
             context.timers.start()
         for reaction in self.bus.reactions:
             self._add_readers(reaction)
@@ -211,7 +229,10 @@ class Platform:
                 event: handler for event, handler in handlers.items() if context_of(event) == log
             }
             work = partial(self._lanes, name, wanted, home)
-            home.readers.append(Reader(name, self.contexts[log].feed, home.leases, work))
+            home.readers.append(self._reader(name, home, self.contexts[log], work))
+
+    def _reader(self, name: str, home: Context, source: Context, work: Any) -> Reader:
+        return Reader(name, source.feed, home.leases, work, lambda: self.bus.crowded)
 
     def _lanes(self, name: str, wanted: dict[type[Any], Any], home: Context) -> Lanes:
         return Lanes(name, wanted, Parking(home.database, name), lambda: self.bus.crowded)
@@ -220,11 +241,12 @@ class Platform:
         self, policy: Policy, reader: str, timers: Timers
     ) -> Callable[[Any, Envelope[Any]], Any]:
         async def handle(event: Event, envelope: Envelope[Any]) -> None:
+            whats = list(policy(event))
             orders = [
                 timers.set(what, envelope)
                 if isinstance(what, Later | CallOff)
                 else self.transport.request(envelope.leads_to(what, reader, index))
-                for index, what in enumerate(policy(event))
+                for index, what in enumerate(whats)
             ]
             if len(orders) == 1:
                 await orders[0]

@@ -16,8 +16,8 @@ from bus.leases import TERM, Lease, LeaseLost, Leases
 from bus.mongo import told
 from bus.tasks import ended
 
-CHUNK = 1000
-"""Commits taken from the feed at once."""
+CHUNK, FEW = 1000, 250
+"""Commits taken from the feed at once; and while a crowd outside waits for answers."""
 
 STORE_EVERY = 0.5
 """Seconds between stored positions; what was done since is done again after a crash."""
@@ -44,14 +44,24 @@ class Work(Protocol):
 class Reader:
     """One reader of one log. Several processes may run it: the one with the lease works."""
 
-    def __init__(self, name: str, feed: Feed, leases: Leases, work: Callable[[], Work]) -> None:
+    def __init__(
+        self,
+        name: str,
+        feed: Feed,
+        leases: Leases,
+        work: Callable[[], Work],
+        crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.name = name
         self.feed = feed
         self.position = 0
         self._leases = leases
         self._make_work = work
+        self._crowded = crowded
         self._current: Work | None = None
         self._task: asyncio.Task[None] | None = None
+        self.fault: str | None = None
+        """Why it does not get on at the moment, if it does not."""
 
     def done_to(self) -> int:
         """How far this process has done the work; 0 while another one does it."""
@@ -88,11 +98,18 @@ class Reader:
             except LeaseLost:
                 log.warning("reader.lease_lost", reader=self.name)
             except PyMongoError as error:
-                log.warning("reader.cannot_work", reader=self.name, error=told(error))
-                await asyncio.sleep(1)
-            except Exception:
-                log.exception("reader.failed", reader=self.name)
-                await asyncio.sleep(1)
+                await self._pause(error)
+            except Exception as error:
+                if self.fault is None:
+                    log.exception("reader.failed", reader=self.name)
+                await self._pause(error)
+
+    async def _pause(self, error: Exception) -> None:
+        fault = told(error)
+        if fault != self.fault:
+            log.warning("reader.cannot_work", reader=self.name, error=fault)
+        self.fault = fault
+        await asyncio.sleep(1)
 
     async def _work(self, lease: Lease) -> None:
         work = self._make_work()
@@ -117,9 +134,10 @@ class Reader:
 
     async def _take(self, work: Work, position: int) -> None:
         while True:
-            commits = await self.feed.after(position, CHUNK)
+            commits = await self.feed.after(position, FEW if self._crowded() else CHUNK)
             await work.take(commits)
             position = commits[-1].position
+            self.fault = None
 
     async def _keep(self, lease: Lease, work: Work) -> None:
         """Renew the lease well before it runs out, and store the position while it moves."""

@@ -146,12 +146,16 @@ class Streams:
         return commit
 
     async def load(self, stream: Stream[S]) -> Loaded[S]:
-        """A stream's state and version as they are committed, or about to be."""
-        warm = await self._warmed(stream)
-        return Loaded(warm.state, warm.version)
+        """A stream's state and version as they are committed: never what might be taken back."""
+        while True:
+            warm = await self._warmed(stream)
+            loaded, basis = Loaded(warm.state, warm.version), warm.basis
+            if basis is None or await self._stood((basis,)):
+                return loaded
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
-        """The states of many streams."""
+        """The states of many streams as they are committed, or about to be: good to advise, and
+        checked again by whatever is decided upon them."""
         warm = await self._all_warm(tuple(streams))
         return [warm[stream.name].state for stream in streams]
 

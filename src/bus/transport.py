@@ -41,6 +41,9 @@ class Transport(Protocol):
     def serve(self, message: type[Request[Any]], handler: Handler) -> None:
         """Answer this request from here."""
 
+    def serves(self, message: type[Request[Any]]) -> bool:
+        """Whether somebody answers this request here."""
+
     def publish(self, log: str, commits: Sequence[Commit]) -> None:
         """Tell everyone who listens what has just been committed to a log, in order."""
 

@@ -23,7 +23,7 @@ QUICK, CALM = 0.02, 0.25
 """Seconds between writes, when little happens and when much does: what changes several times
 meanwhile is written once."""
 
-MUCH = 500
+MUCH = 250
 """Commits at once that are much."""
 
 WARM = 10_000

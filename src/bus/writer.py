@@ -192,6 +192,7 @@ class Writer:
                 with suppress(PyMongoError):  # still away: the next insert will tell
                     self._look_up(todo)
             if time.monotonic() > give_up:
+                group.extend(self._queued())  # they need not wait as long, each group in turn
                 for pending in self._undecided(group):
                     pending.verdict = Busy(
                         f"the {self._context} log cannot be written now: {trouble}", 5
@@ -199,6 +200,16 @@ class Writer:
                 return
             time.sleep(pause)  # another process is ahead, or the server is away: give it a moment
             pause = min(pause * 2, 0.5)
+
+    def _queued(self) -> Iterator[Pending]:
+        """What waits in the queue now."""
+        with suppress(queue.Empty):
+            while True:
+                pending = self._queue.get_nowait()
+                if pending is None:  # the word to stop: it stays
+                    self._queue.put(None)
+                    return
+                yield pending
 
     def _undecided(self, group: list[Pending]) -> list[Pending]:
         """What is still to be written, without the decisions that were made upon one that
@@ -227,17 +238,16 @@ class Writer:
         except BulkWriteError as error:
             details: Any = error.details
             failure = next(iter(details.get("writeErrors", ())), None)
-            if (
-                failure is None
-                or failure.get("code") != DUPLICATE
-                or details.get("writeConcernErrors")
-            ):
+            if failure is None or details.get("writeConcernErrors"):
                 raise
             done = int(failure["index"])
         for position, pending in enumerate(todo[:done], first):
             pending.verdict = pending.commit(position)
         self._head += done
         if failure is None:
+            return True
+        if failure.get("code") != DUPLICATE:  # this one the server won't take; the others it may
+            todo[done].verdict = Busy(f"the {self._context} log refuses it: {failure['errmsg']}", 5)
             return True
         return self._refused(todo[done], self._head + 1, failure.get("keyPattern")) or done > 0
 

@@ -38,6 +38,7 @@ def assembled(settings: Settings) -> Shop:
     """A shop with all its contexts registered, not started yet."""
     shop = Shop(settings=settings)
     shop.contexts()
+    shop.platform().check_handlers()
     return shop
 
 
@@ -72,4 +73,5 @@ def opened() -> Iterator[Running]:
             yield running
         finally:
             runner.run(running.platform.stop())
+            runner.run(running.shop.redis().aclose())
             running.shop.mongo().close()
