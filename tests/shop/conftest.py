@@ -1,0 +1,80 @@
+"""A shop in the test's process: all contexts, the whole surface, the real servers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from bus.messages import Address, Money, Position
+from catalog.commands import ListProduct, Offered
+from delivery.commands import AddWarehouse
+from ordering.routes import BASKET
+from shop import embedded
+from shop.running import assembled
+from shop.settings import Settings
+from shop.web import surface
+from tests.shop.clients import Client, Running
+
+MUGS = ("MUG-BLUE", "MUG-RED")
+
+
+@pytest.fixture(scope="session")
+async def shop(
+    servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], tmp_path_factory: Any
+) -> AsyncIterator[Running]:
+    """A shop with mugs (1890), plenty of them, and one as dear as can be."""
+    prefix = f"surface{uuid4().hex[:10]}"
+    folder: Path = tmp_path_factory.mktemp("surface")
+    parts = assembled(
+        Settings(
+            _env_file=None,
+            data_dir=folder,
+            mongodb_url=servers.mongodb_url,
+            redis_url=servers.redis_url,
+            mongodb_prefix=prefix,
+        )
+    )
+    running = Running(
+        surface(parts.platform(), parts.keys(), parts.endpoints()),
+        parts.platform(),
+        parts.keys(),
+        parts.endpoints(),
+    )
+    await running.platform.start(work=True)
+    await _stocked(running)
+    yield running
+    await running.platform.stop()
+    await parts.redis().aclose()
+    parts.mongo().close()
+    for database in mongo.list_database_names():
+        if database.startswith(prefix):
+            mongo.drop_database(database)
+
+
+async def _stocked(shop: Running) -> None:
+    send = shop.platform.bus.send
+    price = Money(amount=1890, currency="EUR")
+    mugs = [Offered(sku=sku, name=sku.title(), price=price, on_hand=1_000_000) for sku in MUGS]
+    await send(ListProduct(product_id="mug", name="Mug", variants=tuple(mugs)))
+    dear = Offered(sku="DEAR", name="Dear", price=Money(amount=10**9, currency="EUR"), on_hand=9)
+    await send(ListProduct(product_id="dear", name="Dear", variants=(dear,)))
+    scarce = Offered(sku="SCARCE", name="Scarce", price=price, on_hand=1)
+    await send(ListProduct(product_id="scarce", name="Scarce", variants=(scarce,)))
+    vaduz = Position(lat=47.1415, lon=9.5215)
+    address = Address(**{**BASKET["destination"], "district": "Vaduz"}, position=vaduz)
+    await send(AddWarehouse(warehouse_id="vaduz", name="Vaduz", address=address))
+
+
+@pytest.fixture
+async def web(shop: Running) -> Client:
+    """A web shop's server that has no orders yet."""
+    return await shop.client()
+
+
+@pytest.fixture
+async def carrier(shop: Running) -> Client:
+    """A carrier."""
+    return await shop.client("carrier")

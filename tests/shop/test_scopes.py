@@ -1,0 +1,212 @@
+"""Who may ask what: every row of the surface, with every kind of key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from bus.rest import SCOPES, Endpoint
+from shop.keys import TRUSTED_FOR, Keys
+from tests.shop.clients import Client, Running, basket, problem
+
+ROWS = [
+    ("POST", "/v1/orders", "shop"),
+    ("GET", "/v1/orders", "shop"),
+    ("GET", "/v1/orders/{order_id}", "shop"),
+    ("POST", "/v1/orders/{order_id}/cancel", "shop"),
+    ("POST", "/v1/orders/{order_id}/payment", "shop"),
+    ("GET", "/v1/orders/{order_id}/history", "shop"),
+    ("GET", "/v1/orders/{order_id}/delivery", "shop"),
+    ("POST", "/v1/quotes", "shop"),
+    ("GET", "/v1/products", "shop"),
+    ("GET", "/v1/products/{product_id}", "shop"),
+    ("GET", "/v1/products/{product_id}/images/{n}", "shop"),
+    ("POST", "/v1/deliveries/{delivery_id}/checkpoints", "carrier"),
+]
+"""API.md's table, as far as it is built."""
+
+OPEN = {"/livez", "/readyz", "/openapi.json", "/docs"}
+
+
+async def ask(client: Client, row: Endpoint, **ids: str) -> httpx.Response:
+    """What a row answers; the things in its path are those named, or unknown."""
+    known = {"order_id": "ghost", "product_id": "ghost", "delivery_id": "ghost", "n": "1", **ids}
+    path = row.path.format(**known)
+    if row.method == "GET":
+        return await client.get(path)
+    return await client.post(path, dict(row.example or {}))
+
+
+async def test_the_surface_is_what_the_outside_contract_says(shop: Running) -> None:
+    found = [(row.method, row.path, row.scope) for row in shop.endpoints]
+    assert set(ROWS) <= set(found)
+    assert len(set(found)) == len(found)
+
+
+async def test_without_a_key_that_opens_nothing_is_answered(shop: Running) -> None:
+    revoked = await shop.keys.create("gone", "shop")
+    await shop.keys.revoke(revoked)
+    prefix = (await shop.keys.create("here", "shop")).partition(".")[0]
+    before = await shop.heads()
+    for key in (None, "nonsense", revoked, f"{prefix}.{'x' * 43}", f"{prefix}.", "sk_"):
+        for row in shop.endpoints:
+            answer = await ask(shop.with_key(key), row)
+            problem(answer, 401, "unauthorized")
+            assert answer.headers["www-authenticate"] == "Bearer"
+    assert await shop.heads() == before
+
+
+async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
+    shop: Running,
+) -> None:
+    clients = {scope: await shop.client(scope) for scope in SCOPES}
+    for row in shop.endpoints:
+        for scope, client in clients.items():
+            answer = await ask(client, row)
+            if scope == row.scope:
+                assert answer.status_code not in (401, 403), row.path
+                assert answer.status_code < 500
+            else:
+                assert f"scope {row.scope}" in problem(answer, 403, "forbidden")["detail"]
+
+
+async def test_another_clients_order_is_unknown_everywhere(shop: Running, web: Client) -> None:
+    order = await web.placed()
+    other = await shop.client()
+    rows = [row for row in shop.endpoints if "{order_id}" in row.path]
+    assert len(rows) >= 5
+    before = await shop.heads()
+    for row in rows:
+        theirs = await ask(other, row, order_id=order["order_id"])
+        nobodys = await ask(other, row, order_id="ghost")
+        known = {**problem(theirs, 404, "unknown_order"), "trace_id": ""}
+        unknown = {**problem(nobodys, 404, "unknown_order"), "trace_id": ""}
+        ghost = json.loads(json.dumps(unknown).replace("ghost", order["order_id"]))
+        assert known == ghost, "the answers must not tell which orders there are"
+    assert (await other.get("/v1/orders")).json() == {"data": [], "has_more": False}
+    after = await other.get(f"/v1/orders?starting_after={order['order_id']}")
+    assert after.status_code in (404, 422)
+    assert await shop.heads() == before
+    assert (await ask(web, rows[0], order_id=order["order_id"])).status_code == 200
+
+
+async def test_keys_of_one_name_open_the_same_orders(shop: Running) -> None:
+    first, second = [await shop.client(name="two-keys") for _ in range(2)]
+    order = await first.placed(wait=0)
+    assert (await second.get(f"/v1/orders/{order['order_id']}")).status_code == 200
+
+
+async def test_the_same_idempotency_key_of_two_clients_is_two_orders(
+    shop: Running, web: Client
+) -> None:
+    other = await shop.client()
+    orders = [
+        (await client.post("/v1/orders", basket(), idempotency_key="one")).json()["order_id"]
+        for client in (web, other)
+    ]
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "bearer\tx", "Bearer " + "x" * 60_000, "é"],
+    ids=lambda header: header[:12],
+)
+async def test_whatever_stands_in_authorization_is_no_fault_of_ours(
+    shop: Running, header: str
+) -> None:
+    answer = await shop.with_key(None).http.get(
+        "/v1/orders", headers=[(b"authorization", header.encode("latin-1"))]
+    )
+    problem(answer, 401, "unauthorized")
+
+
+async def test_the_word_bearer_is_read_in_any_case(shop: Running, web: Client) -> None:
+    for word in ("Bearer", "bearer", "BEARER"):
+        headers = {"authorization": f"{word} {web.key}"}
+        answer = await shop.with_key(None).http.get("/v1/orders", headers=headers)
+        assert answer.status_code == 200
+
+
+async def test_only_the_process_itself_is_open(shop: Running) -> None:
+    nobody = shop.with_key(None)
+    for path in OPEN:
+        assert (await nobody.get(path)).status_code == 200
+    named = {route.path for route in shop.app.routes if hasattr(route, "path")}
+    assert named - {row.path for row in shop.endpoints} == OPEN
+
+
+class Counted:
+    """A collection of keys that counts how often it is read."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self.reads = 0
+
+    def find(self, *query: Any) -> Any:
+        self.reads += 1
+        return self._collection.find(*query)
+
+
+@pytest.fixture
+def keys(shop: Running) -> Keys:
+    """Another replica's keys."""
+    return Keys(shop.platform.contexts["ordering"].database.client[_shop_database(shop)])
+
+
+def _shop_database(shop: Running) -> str:
+    name: str = shop.platform.contexts["ordering"].database.name
+    return name.replace("_ordering", "_shop")
+
+
+async def test_guessing_keys_costs_the_database_nothing(keys: Keys) -> None:
+    good = await keys.create("busy", "shop")
+    counted: Any = Counted(keys._collection)
+    keys._collection = counted
+    prefix, _, _ = good.partition(".")
+    assert await keys.principal(good)
+    for number in range(500):
+        assert await keys.principal(f"{prefix}.{number:043}") is None
+        assert await keys.principal(f"nonsense-{number}") is None
+        assert await keys.principal(good)
+    assert counted.reads == 1
+
+
+async def test_guessing_at_once_is_one_look(keys: Keys) -> None:
+    counted: Any = Counted(keys._collection)
+    keys._collection = counted
+    guesses = [f"sk_{number:012x}.{number:043}" for number in range(300)]
+    assert await asyncio.gather(*map(keys.principal, guesses)) == [None] * 300
+    assert counted.reads <= 2
+    assert len(keys._open) < 300
+
+
+async def test_a_key_made_elsewhere_opens_at_once(shop: Running, keys: Keys) -> None:
+    await keys.principal(await keys.create("first", "shop"))
+    for number in range(3):
+        fresh = await shop.keys.create(f"fresh-{number}", "shop")
+        found = await keys.principal(fresh)
+        assert found is not None
+        assert found.name == f"fresh-{number}"
+
+
+async def test_a_key_revoked_elsewhere_opens_for_seconds_at_most(
+    shop: Running, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await shop.keys.create("soon-gone", "shop")
+    assert await keys.principal(key)
+    await shop.keys.revoke(key)
+    keys._read_at -= TRUSTED_FOR
+    assert await keys.principal(key) is None
+
+
+async def test_what_is_kept_of_a_key_opens_nothing(shop: Running, keys: Keys) -> None:
+    key = await shop.keys.create("secretive", "shop")
+    (kept,) = keys._collection.find({"name": "secretive"})
+    secret = key.partition(".")[2]
+    assert secret not in str(kept)
+    assert await keys.principal(f"{kept['_id']}.{kept['hash'][:43]}") is None
