@@ -1,0 +1,302 @@
+"""Ordering alone, at work, for tests to talk to: of the others it hears what the test says."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from pymongo import MongoClient
+from redis.asyncio import Redis
+
+from bus.envelope import Envelope, sealed
+from bus.messages import Command, Done, Event, Money, Principal, Query, Refused
+from bus.platform import Context, Platform
+from bus.streams import Kind
+from bus.transport import InProcess, Transport
+from catalog.contract import (
+    AllocateStock,
+    AllocationFailed,
+    GetOffers,
+    Offer,
+    ReleaseStock,
+    ReserveStock,
+    ShipStock,
+    StockDenied,
+    StockReserved,
+)
+from delivery.contract import (
+    CancelDelivery,
+    DeliveryCancelled,
+    DeliveryDelivered,
+    DeliveryPickedUp,
+    DeliveryQuote,
+    DeliveryReturned,
+    DeliveryScheduled,
+    QuoteDelivery,
+    ScheduleDelivery,
+)
+from ordering.contract import Item, Means, OrderDocument, PlaceOrder
+from ordering.module import register
+from ordering.order import Order
+from ordering.views import orders
+from payment.contract import (
+    AuthorizePayment,
+    CancelPayment,
+    CapturePayment,
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    PaymentVoided,
+)
+from tests.ordering.histories import DOOR, PRICE
+from tests.waiting import eventually
+
+R = TypeVar("R")
+
+WEBSHOP = Principal(scope="shop", name="webshop")
+RIVAL = Principal(scope="shop", name="rival")
+
+Answer = Callable[[Any], Event | None]
+
+
+def _silent(state: object, event: Event) -> None:
+    """What others think of their own events is not ordering's business."""
+
+
+def stays_silent(command: Command[Any]) -> Event | None:
+    """No answer, for now."""
+    return None
+
+
+def reserved(asked: ReserveStock) -> Event:
+    return StockReserved(
+        reservation_id=asked.reservation_id, lines=asked.lines, expires_at=asked.expires_at
+    )
+
+
+def denied(asked: ReserveStock) -> Event:
+    skus = tuple(line.sku for line in asked.lines)
+    return StockDenied(reservation_id=asked.reservation_id, reason="out_of_stock", skus=skus)
+
+
+def authorized(asked: AuthorizePayment) -> Event:
+    return PaymentAuthorized(
+        payment_id=asked.payment_id,
+        reference=asked.reference,
+        attempt=asked.attempt,
+        amount=asked.amount,
+    )
+
+
+def declined(asked: AuthorizePayment) -> Event:
+    return PaymentDeclined(
+        payment_id=asked.payment_id,
+        reference=asked.reference,
+        attempt=asked.attempt,
+        reason="card_declined",
+    )
+
+
+def scheduled(asked: ScheduleDelivery) -> Event:
+    return DeliveryScheduled(
+        delivery_id=asked.delivery_id,
+        reference=asked.reference,
+        warehouse_id=asked.warehouse_id,
+        destination=asked.destination,
+        carrier="house",
+        tracking_number="1",
+    )
+
+
+def voided(asked: CancelPayment) -> Event:
+    return PaymentVoided(payment_id=asked.payment_id, reference=asked.reference)
+
+
+def nobody_comes(asked: CancelDelivery) -> Event:
+    return DeliveryCancelled(delivery_id=asked.delivery_id, reference=asked.reference)
+
+
+@dataclass
+class Others:
+    """Catalog, payment and delivery as a test wants them."""
+
+    answers: dict[type[Command[Any]], Answer] = field(
+        default_factory=lambda: {
+            ReserveStock: reserved,
+            AllocateStock: stays_silent,
+            ReleaseStock: stays_silent,
+            ShipStock: stays_silent,
+            AuthorizePayment: authorized,
+            CapturePayment: stays_silent,
+            CancelPayment: voided,
+            ScheduleDelivery: scheduled,
+            CancelDelivery: nobody_comes,
+        }
+    )
+    told: list[Command[Any]] = field(default_factory=list)
+    price: Money = PRICE
+    refuses: Refused | None = None
+    """What a quote for the way is refused with."""
+
+    async def offers(self, query: GetOffers, envelope: Envelope[GetOffers]) -> tuple[Offer, ...]:
+        """Everything is a mug, but for SKUs that begin with NO."""
+        return tuple(
+            Offer(sku=sku, product_id="p", product_name="Mug", price=self.price, available=9)
+            for sku in query.skus
+            if not sku.startswith("NO")
+        )
+
+    async def way(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
+        if self.refuses is not None:
+            raise self.refuses
+        return DeliveryQuote(
+            cost=Money(amount=50_00, currency="EUR"),
+            warehouse_id="vaduz",
+            distance_m=1000,
+            duration_s=60,
+            slots=(),
+        )
+
+    def told_to(self, kind: type[Command[Any]]) -> list[Any]:
+        """The commands of a kind that ordering has sent."""
+        return [command for command in self.told if type(command) is kind]
+
+
+class Alone:
+    """Ordering at work, with the others' logs beside it."""
+
+    def __init__(self, platform: Platform, others: Others, home: Context) -> None:
+        self.platform = platform
+        self.bus = platform.bus
+        self.others = others
+        self.home = home
+
+    async def say(self, event: Event) -> None:
+        """One of the others tells what has happened."""
+        context = self.platform.contexts[event.type_name.partition(".")[0]]
+        subject = getattr(event, "reference", None) or event.reservation_id  # type: ignore[attr-defined]
+        stream = Kind("subject", _silent)(subject)
+        await context.streams.decide(
+            stream, lambda _: [event], sealed(AllocateStock(reservation_id="x"))
+        )
+
+    async def place(
+        self,
+        principal: Principal = WEBSHOP,
+        key: str | None = None,
+        body: str = "body",
+        **changes: Any,
+    ) -> Done[OrderDocument]:
+        """Place an order for two mugs, under an idempotency key if one is given."""
+        order = PlaceOrder.model_validate({**ORDER, **changes})
+        if key is None:
+            return await self.bus.send(order, principal=principal)
+        found: Done[OrderDocument] = await self.bus.deliver(
+            sealed(order, id=key, principal=principal, fingerprint=body)
+        )
+        return found
+
+    async def send(self, command: Command[R], principal: Principal = WEBSHOP) -> R:
+        return await self.bus.send(command, principal=principal)
+
+    async def ask(self, query: Query[R], principal: Principal = WEBSHOP) -> R:
+        return await self.bus.ask(query, principal=principal)
+
+    async def state(self, order_id: str) -> Order:
+        """The order by replay of its stream."""
+        state: Order | None = None
+        for event, _ in await self.home.log.stream(orders(order_id).name):
+            state = orders.evolve(state, event)
+        assert state is not None
+        return state
+
+    async def comes_to(self, order_id: str, **fields: str) -> Order:
+        """The order, as soon as it has come so far."""
+
+        async def look() -> Any:
+            order = await self.state(order_id)
+            there = all(getattr(order, field) == value for field, value in fields.items())
+            return order if there else None
+
+        found: Order = await eventually(look)
+        return found
+
+    async def happened(self, order_id: str) -> list[str]:
+        """The names of what has happened to an order."""
+        return [
+            event.type_name.partition(".")[2]
+            for event, _ in await self.home.log.stream(orders(order_id).name)
+        ]
+
+
+ORDER: dict[str, Any] = {
+    "buyer_id": "b1",
+    "items": (Item(sku="MUG", quantity=2),),
+    "destination": DOOR,
+    "payment": Means(method="card", token="pm_card_visa"),
+}
+"""A body for `PlaceOrder`: 2 x 10.50 and 50.00 for the way make 71.00."""
+
+Open = Callable[..., AbstractAsyncContextManager[Alone]]
+
+
+@asynccontextmanager
+async def at_work(
+    mongo: MongoClient[dict[str, Any]],
+    prefix: str,
+    redis_url: str | None,
+    *,
+    transport: Transport | None = None,
+    others: Others | None = None,
+    expiry: timedelta = timedelta(minutes=30),
+    work: bool = True,
+) -> AsyncIterator[Alone]:
+    """Ordering at work on these databases."""
+    redis = Redis.from_url(redis_url) if redis_url else None
+    platform = Platform(mongo, redis, prefix, transport or InProcess())
+    others = others or Others()
+    for name, events in PUBLIC.items():
+        platform.context(name, events=events)
+    platform.bus.handle(GetOffers, others.offers)
+    platform.bus.handle(QuoteDelivery, others.way)
+    home = register(platform, expiry=expiry, reservation_ttl=expiry)
+    alone = Alone(platform, others, home)
+
+    async def hear(command: Command[Any], envelope: Envelope[Any]) -> None:
+        others.told.append(command)
+        answer = others.answers[type(command)](command)
+        if answer is not None:
+            await alone.say(answer)
+
+    for command in others.answers:
+        platform.bus.handle(command, hear)
+    await platform.start(work=work)
+    try:
+        yield alone
+    finally:
+        await platform.stop()
+        if redis is not None:
+            await redis.aclose()
+
+
+PUBLIC: dict[str, tuple[type[Event], ...]] = {
+    "catalog": (StockReserved, StockDenied, AllocationFailed),
+    "payment": (
+        PaymentAuthorized,
+        PaymentDeclined,
+        PaymentActionRequired,
+        PaymentCaptured,
+        PaymentVoided,
+        PaymentRefunded,
+    ),
+    "delivery": (
+        DeliveryScheduled,
+        DeliveryPickedUp,
+        DeliveryDelivered,
+        DeliveryReturned,
+        DeliveryCancelled,
+    ),
+}
