@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -32,30 +33,32 @@ class Running(NamedTuple):
 
     async def client(self, scope: str = "shop", name: str | None = None) -> Client:
         """A client with a key of its own, who has no orders yet unless it is named."""
-        return self.with_key(await self.keys.create(name or f"client-{uuid4().hex[:10]}", scope))
+        name = name or f"client-{uuid4().hex[:10]}"
+        return self.with_key(await self.keys.create(name, scope), f"{scope}:{name}")
 
-    def with_key(self, key: str | None) -> Client:
+    def with_key(self, key: str | None, principal: str = "") -> Client:
         """Whoever sends this key."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         transport = httpx.ASGITransport(app=self.app)
-        return Client(
-            httpx.AsyncClient(transport=transport, base_url="http://shop", headers=headers), key
-        )
+        http = httpx.AsyncClient(transport=transport, base_url="http://shop", headers=headers)
+        return Client(http, key, principal)
 
-    async def heads(self) -> dict[str, int]:
-        """How long every log is."""
-        contexts = self.platform.contexts
-        return {name: await context.log.head() for name, context in contexts.items()}
+    async def commits_of(self, *clients: Client) -> int:
+        """How many decisions stand in the logs for these clients' sake."""
+        asked = {"meta.principal": {"$in": [client.principal for client in clients]}}
+        logs = [context.log for context in self.platform.contexts.values()]
+        return sum([await log.run(partial(log.collection.count_documents, asked)) for log in logs])
 
 
 class Client:
-    """One who asks; `key` is what it may."""
+    """One who asks, with a key."""
 
     _numbers = itertools.count()
 
-    def __init__(self, http: httpx.AsyncClient, key: str | None) -> None:
+    def __init__(self, http: httpx.AsyncClient, key: str | None, principal: str) -> None:
         self.http = http
         self.key = key
+        self.principal = principal
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.http.get(path, headers=spelled(headers))
@@ -65,8 +68,8 @@ class Client:
         given."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": f"key-{next(self._numbers)}-{uuid4().hex[:6]}",
+            "content-type": "application/json",
+            "idempotency-key": f"key-{next(self._numbers)}-{uuid4().hex[:6]}",
             **spelled(headers),
         }
         return await self.http.post(path, content=content, headers=sent)

@@ -51,13 +51,11 @@ async def test_without_a_key_that_opens_nothing_is_answered(shop: Running) -> No
     revoked = await shop.keys.create("gone", "shop")
     await shop.keys.revoke(revoked)
     prefix = (await shop.keys.create("here", "shop")).partition(".")[0]
-    before = await shop.heads()
     for key in (None, "nonsense", revoked, f"{prefix}.{'x' * 43}", f"{prefix}.", "sk_"):
         for row in shop.endpoints:
             answer = await ask(shop.with_key(key), row)
             problem(answer, 401, "unauthorized")
             assert answer.headers["www-authenticate"] == "Bearer"
-    assert await shop.heads() == before
 
 
 async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
@@ -72,6 +70,7 @@ async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
                 assert answer.status_code < 500
             else:
                 assert f"scope {row.scope}" in problem(answer, 403, "forbidden")["detail"]
+    assert await shop.commits_of(clients["carrier"], clients["admin"]) == 0
 
 
 async def test_another_clients_order_is_unknown_everywhere(shop: Running, web: Client) -> None:
@@ -79,7 +78,6 @@ async def test_another_clients_order_is_unknown_everywhere(shop: Running, web: C
     other = await shop.client()
     rows = [row for row in shop.endpoints if "{order_id}" in row.path]
     assert len(rows) >= 5
-    before = await shop.heads()
     for row in rows:
         theirs = await ask(other, row, order_id=order["order_id"])
         nobodys = await ask(other, row, order_id="ghost")
@@ -90,7 +88,7 @@ async def test_another_clients_order_is_unknown_everywhere(shop: Running, web: C
     assert (await other.get("/v1/orders")).json() == {"data": [], "has_more": False}
     after = await other.get(f"/v1/orders?starting_after={order['order_id']}")
     assert after.status_code in (404, 422)
-    assert await shop.heads() == before
+    assert await shop.commits_of(other) == 0
     assert (await ask(web, rows[0], order_id=order["order_id"])).status_code == 200
 
 
