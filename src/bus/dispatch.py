@@ -13,7 +13,7 @@ from bus.transport import Transport
 R = TypeVar("R")
 Q = TypeVar("Q", bound=Request[Any])
 
-CROWD = 4
+CROWD = 8
 """Requests from outside under way at once that make a crowd."""
 
 

@@ -16,7 +16,7 @@ from bus.leases import TERM, Lease, LeaseLost, Leases
 from bus.mongo import told
 from bus.tasks import ended
 
-CHUNK, FEW = 1000, 250
+CHUNK, FEW = 1000, 100
 """Commits taken from the feed at once; and while a crowd outside waits for answers."""
 
 STORE_EVERY = 0.5

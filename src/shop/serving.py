@@ -110,6 +110,7 @@ def _config(app: Starlette | str, **more: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on who the client says it is
         date_header=True,
         timeout_graceful_shutdown=DRAIN,
         **more,  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
 from bus.messages import Principal
 from bus.mongo import told
@@ -28,7 +29,6 @@ from shop.openapi import openapi, page
 
 log = structlog.get_logger(__name__)
 
-Call = Callable[[Request], Awaitable[Response]]
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
@@ -89,7 +89,7 @@ def surface(
 
     app = Starlette(
         routes=[
-            *(Route(row.path, served(row, keys), methods=[row.method]) for row in endpoints),
+            *(Route(row.path, Served(row, keys), methods=[row.method]) for row in endpoints),
             Route("/livez", live),
             Route("/readyz", ready),
             Route("/openapi.json", document),
@@ -102,22 +102,33 @@ def surface(
     return app
 
 
-def served(endpoint: Endpoint, keys: Keys) -> Call:
-    """One row of the table at work: who asks, may they, what do they ask, and what is the
-    answer."""
+class Served:
+    """One row of the table at work: who asks, may they, what do they ask, and what is the answer.
 
-    async def call(request: Request) -> Response:
+    An ASGI application of its own: on the way of every request, Starlette's wrapping of plain
+    functions is a tenth of the work.
+    """
+
+    def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
+        self._endpoint = endpoint
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        endpoint = self._endpoint
         try:
             async with asyncio.timeout(PATIENCE + waits(request)):
-                principal = await authenticated(request, keys, endpoint.scope)
+                principal = await authenticated(request, self._keys, endpoint.scope)
                 ask = await read(endpoint, request, principal, traceparent_of(request))
                 return await endpoint.call(ask)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
             return failed(request, error)
-
-    return call
 
 
 def failed(request: Request, error: Exception) -> Response:
