@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
             $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
             && echo $$python && exit; done; echo python3)
+PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
@@ -23,7 +24,7 @@ $(READY): locks/dev.txt pyproject.toml
 	@touch $@
 
 run: $(READY)
-	$(BIN)/shop serve --demo
+	$(BIN)/shop serve --demo --port $(PORT)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -m 'not slow'

@@ -11,8 +11,10 @@ Glossary
     client       the web shop that placed the order; it sees its own orders only
     cancelling   called off, but the money is not provably back yet
 
-In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, GetOrder, AwaitOrder, ListOrders, GetHistory.
+In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, GetOrder, GetOrderAsOf, AwaitOrder, ListOrders,
+GetHistory; and what the other contexts' events tell.
 Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock; to payment AuthorizePayment,
 CapturePayment, CancelPayment; to delivery ScheduleDelivery, CancelDelivery.
-Start reading at `order.py` (the rules), then `policies.py` (what follows from what).
+Start reading at `order.py` (what can happen), then `rules.py` (when it may), then `policies.py` (what
+follows from what).
 """

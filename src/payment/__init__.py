@@ -5,7 +5,8 @@ to take it, to *void* is to let go of what is only held, to *refund* is to give 
 An *attempt* is one try of the buyer to pay; an *intent* is the event that stands in the log before
 the gateway is called; the *gateway* is whoever moves the money.
 
-In: `AuthorizePayment`, `CapturePayment`, `CancelPayment`. Out: `PaymentAuthorized`,
-`PaymentDeclined`, `PaymentActionRequired`, `PaymentCaptured`, and at the end of what is cancelled
-either `PaymentVoided` or `PaymentRefunded`. The rules are in `rules`, the calls in `effects`.
+In: `AuthorizePayment`, `CapturePayment`, `CancelPayment`.
+Out: `PaymentAuthorized`, `PaymentDeclined`, `PaymentActionRequired`, `PaymentCaptured`, and at the
+end of what is cancelled either `PaymentVoided` or `PaymentRefunded`.
+The rules are in `rules`, the calls of the gateway in `effects`.
 """

@@ -54,9 +54,11 @@ class Process:
             start_new_session=True,  # a signal to all of it reaches none of us
         )
         self.pid = self._process.pid
+        self.environment = environment
         self.address = ""
-        self.told: list[str] = []
         self.complaints: list[str] = []
+        self._told: list[str] = []
+        self._news = threading.Condition()
         self._ready = threading.Event()
         self._listeners = [
             threading.Thread(target=listener, daemon=True)
@@ -68,7 +70,9 @@ class Process:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.told.append(line)
+            with self._news:
+                self._told.append(line)
+                self._news.notify_all()
 
     def _listen_to_complaints(self) -> None:
         assert self._process.stderr is not None
@@ -83,6 +87,15 @@ class Process:
         """Wait for `ready http://...` on stderr."""
         self._ready.wait(READY_WITHIN)
         assert self.address, f"it did not get ready: {''.join(self.complaints)[-2000:]}"
+
+    def says(self, words: str) -> str:
+        """All that it has said on stdout once these words are among it."""
+        with self._news:
+            told = self._news.wait_for(
+                lambda: words in (said := "".join(self._told)) and said, READY_WITHIN
+            )
+        assert told, f"{words!r} is not in {self._told}"
+        return str(told)
 
     def kill(self) -> None:
         """Kill -9, and see it gone."""
