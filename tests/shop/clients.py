@@ -22,6 +22,13 @@ CARD = {"method": "card", "token": "pm_card_visa"}
 
 Body = dict[str, Any]
 
+ORDER = {
+    "order_id", "buyer_id", "status", "payment_status", "fulfillment_status", "items",
+    "destination", "product_cost", "delivery_cost", "total", "refunded", "payment_id",
+    "delivery_id", "placed_at", "updated_at", "version",
+}  # fmt: skip
+"""What every order shows; API.md names the rest."""
+
 
 class Running(NamedTuple):
     """A shop at work, and what a test wants of it."""
@@ -119,3 +126,11 @@ def problem(answer: httpx.Response, status: int, code: str | None = None) -> Bod
     assert ".py" not in answer.text
     assert len(answer.content) < 10_000
     return body
+
+
+async def orders_of(client: Client, answer: httpx.Response) -> list[str]:
+    """All its orders, the newest first, once the lists show what came of a command."""
+    position = answer.headers["storefold-position"]
+    found = (await client.get(f"/v1/orders?min_position={position}")).json()
+    assert found["has_more"] is False
+    return [order["order_id"] for order in found["data"]]
