@@ -9,12 +9,12 @@ Glossary
     order        a basket that was placed, at the prices of that moment
     attempt      one try of the buyer to pay
     client       the web shop that placed the order; it sees its own orders only
-    cancelling   called off, but the money is not provably back yet
+    cancelling   called off, but where the money and the goods are is not certain yet
 
 In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, GetOrder, GetOrderAsOf, AwaitOrder, ListOrders,
 GetHistory; and what the other contexts' events tell.
 Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock; to payment AuthorizePayment,
 CapturePayment, CancelPayment; to delivery ScheduleDelivery, CancelDelivery.
-Start reading at `order.py` (what can happen), then `rules.py` (when it may), then `policies.py` (what
-follows from what).
+Start reading at `order.py` (what can happen), then `rules.py` (when it may), then `policies.py`
+(what follows from what).
 """

@@ -137,10 +137,16 @@ def stock(
     maker.clear()
 
 
+@pytest.fixture(scope="session", params=["inprocess", "loopback"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """What carries messages between the contexts of a shop: every journey goes on each."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def shop(stock: Stock) -> Stocked:
+def shop(stock: Stock, transport: str) -> Stocked:
     """The shop that most journeys share."""
-    return stock()
+    return stock(SHOP_TRANSPORT=transport)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,6 @@ def furnish(shop: Shop) -> tuple[str, str]:
 
 
 @needs_data
-@pytest.mark.parametrize("transport", ["inprocess", "loopback"])
 async def test_an_order_goes_from_basket_to_doorstep_and_outlives_kill_9(
     tmp_path: Path, transport: str
 ) -> None:
