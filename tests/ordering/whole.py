@@ -1,0 +1,256 @@
+"""The whole shop in this process, with a gateway that does as a test says, and books to check."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+from dependency_injector import providers
+from pymongo.database import Database
+
+from bus.messages import Address, Command, Event, Money, Position, Principal, Query
+from bus.platform import Platform
+from catalog.commands import GetStock, ListProduct, Offered, StockLevel
+from delivery.commands import AddWarehouse, RecordCheckpoint
+from delivery.contract import Scan
+from ordering.contract import (
+    TERMINAL,
+    CancelOrder,
+    Item,
+    Means,
+    OrderDocument,
+    PayOrder,
+    PlaceOrder,
+)
+from ordering.order import Order
+from ordering.views import orders
+from payment.builtin import BuiltinGateway
+from payment.contract import Means as PaymentMeans
+from payment.gateway import Outcome
+from shop.container import Shop
+from shop.settings import Settings
+from tests.waiting import eventually
+
+R = TypeVar("R")
+
+WEBSHOP = Principal(scope="shop", name="webshop")
+
+SKU = "MUG"
+
+PIECES = 100
+
+DOOR = Address(
+    house_number="1",
+    road="Feldkircher Strasse",
+    district="Schaan",
+    postcode="9494",
+    country="LI",
+    position=Position(lat=47.167366, lon=9.509978),
+)
+WAREHOUSE = DOOR.model_copy(update={"position": Position(lat=47.1415, lon=9.5215)})
+
+
+class Halting(BuiltinGateway):
+    """The built-in gateway, whose answers to authorizations (or the calls) can be held up."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        super().__init__(database, slow=0)
+        self.halts: Literal["before", "after"] | None = None
+        self.under_way = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def authorize(
+        self, key: str, amount: Money, means: PaymentMeans, reference: str
+    ) -> Outcome:
+        if self.halts == "before":
+            await self._halt()
+        outcome = await super().authorize(key, amount, means, reference)
+        if self.halts == "after":
+            await self._halt()
+        return outcome
+
+    async def _halt(self) -> None:
+        self.under_way.set()
+        await self.goes_on.wait()
+
+
+class Whole:
+    """A running shop."""
+
+    def __init__(self, platform: Platform, gateway: Halting, payments: Database[Any]) -> None:
+        self.platform = platform
+        self.bus = platform.bus
+        self.gateway = gateway
+        self.pieces = PIECES
+        """How many pieces there are to sell."""
+        self._ledger = payments["gateway_ledger"]
+
+    async def stock_up(self, pieces: int = PIECES) -> None:
+        """A warehouse, and one thing to sell."""
+        self.pieces = pieces
+        await self.bus.send(AddWarehouse(warehouse_id="vaduz", name="Vaduz", address=WAREHOUSE))
+        price = Money(amount=12_50, currency="EUR")
+        mug = Offered(sku=SKU, name=SKU, price=price, on_hand=pieces)
+        await self.bus.send(ListProduct(product_id=SKU, name="Mug", variants=(mug,)))
+
+    async def place(self, token: str = "pm_card_visa", quantity: int = 1) -> OrderDocument:
+        order = PlaceOrder(
+            buyer_id="b1",
+            items=(Item(sku=SKU, quantity=quantity),),
+            destination=DOOR,
+            payment=Means(method="card", token=token),
+        )
+        return (await self.send(order)).answer
+
+    async def pay(self, order: OrderDocument, token: str = "pm_card_visa") -> None:
+        await self.send(PayOrder(order_id=order.order_id, method="card", token=token))
+
+    async def cancel(self, order: OrderDocument) -> None:
+        await self.send(CancelOrder(order_id=order.order_id))
+
+    async def carrier(self, order: OrderDocument, *scans: Scan) -> None:
+        for scan in scans:
+            await self.bus.send(RecordCheckpoint(delivery_id=order.delivery_id, status=scan))
+
+    async def send(self, command: Command[R]) -> R:
+        return await self.bus.send(command, principal=WEBSHOP)
+
+    async def ask(self, query: Query[R]) -> R:
+        return await self.bus.ask(query, principal=WEBSHOP)
+
+    async def events(self, context: str, stream: str) -> list[Event]:
+        log = self.platform.contexts[context].log
+        return [event for event, _ in await log.stream(stream)]
+
+    async def happened(self, order: OrderDocument) -> list[str]:
+        """The names of what has happened to an order."""
+        found = await self.events("ordering", f"order-{order.order_id}")
+        return [event.type_name.partition(".")[2] for event in found]
+
+    async def state(self, order: OrderDocument) -> Order:
+        state: Order | None = None
+        for event in await self.events("ordering", f"order-{order.order_id}"):
+            state = orders.evolve(state, event)
+        assert state is not None
+        return state
+
+    async def comes_to(self, order: OrderDocument, **fields: str) -> Order:
+        """The order, as soon as it has come so far."""
+
+        async def look() -> Any:
+            state = await self.state(order)
+            return state if all(getattr(state, k) == v for k, v in fields.items()) else None
+
+        found: Order = await eventually(look)
+        return found
+
+    async def comes_to_rest(self, order: OrderDocument) -> Order:
+        """The order, once nothing is under way any more."""
+
+        async def look() -> Any:
+            state = await self.state(order)
+            return state if at_rest(state) else None
+
+        found: Order = await eventually(look)
+        return found
+
+    async def stock(self) -> StockLevel:
+        (level,) = await self.ask(GetStock(skus=(SKU,)))
+        return level
+
+    async def stock_becomes(self, **fields: int) -> None:
+        async def look() -> Any:
+            level = await self.stock()
+            return all(getattr(level, k) == v for k, v in fields.items())
+
+        await eventually(look)
+
+    def approved(self, order: OrderDocument, operation: str) -> int:
+        """Calls about an order that the gateway has agreed to."""
+        return self._ledger.count_documents(
+            {
+                "operation": operation,
+                "outcome.type": "approved",
+                "$or": [
+                    {"reference": order.order_id},
+                    {"authorization": {"$regex": f"^{order.payment_id}:"}},
+                ],
+            }
+        )
+
+    def parked(self) -> list[dict[str, Any]]:
+        """What some reader has given up on."""
+        return [
+            each
+            for context in self.platform.contexts.values()
+            for each in context.database["parked"].find()
+        ]
+
+    async def check_books(self, *placed: OrderDocument) -> None:
+        """What must hold once these orders, which are all there are, have come to rest."""
+        assert self.parked() == []
+        waiting = kept = gone = 0
+        for order in placed:
+            state = await self.state(order)
+            held = self.approved(order, "authorize")
+            taken = self.approved(order, "capture")
+            let_go = self.approved(order, "void")
+            if state.status in ("confirmed", "completed"):
+                assert held == 1 + let_go, state
+                assert taken == (state.payment_status == "captured")
+            else:
+                assert held == taken + let_go, state
+                assert taken == self.approved(order, "refund")
+            pieces = sum(item.quantity for item in state.items)
+            waiting += pieces * (state.status == "pending")
+            kept += pieces * (state.status == "confirmed" and not state.shipped)
+            gone += pieces * state.shipped
+        await self.stock_becomes(on_hand=self.pieces - gone, allocated=kept, reserved=waiting)
+
+
+def at_rest(order: Order) -> bool:
+    """Whether all that can be done without anybody's doing has been done."""
+    if order.status in TERMINAL:
+        return True
+    if order.status == "pending":
+        return order.payment_status in ("declined", "requires_action")
+    if order.status == "confirmed":
+        return order.fulfillment_status == "scheduled" or (
+            order.payment_status == "captured" and order.fulfillment_status == "shipped"
+        )
+    return False
+
+
+def settings_of(mongodb_url: str, redis_url: str, prefix: str, **settings: Any) -> Settings:
+    """The settings of a shop on these servers."""
+    return Settings(
+        _env_file=None,
+        mongodb_url=mongodb_url,
+        redis_url=redis_url,
+        mongodb_prefix=prefix,
+        **settings,
+    )
+
+
+def put_together(settings: Settings) -> tuple[Shop, Whole]:
+    """A shop with the test's gateway, not started yet."""
+    shop = Shop(settings=settings)
+    payments = shop.mongo()[f"{settings.mongodb_prefix}_payment"]
+    gateway = Halting(payments)
+    shop.gateway.override(providers.Object(gateway))
+    shop.contexts()
+    return shop, Whole(shop.platform(), gateway, payments)
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, work: bool = True) -> AsyncIterator[Whole]:
+    """A shop at work."""
+    shop, whole = put_together(settings)
+    await whole.platform.start(work=work)
+    try:
+        yield whole
+    finally:
+        whole.gateway.goes_on.set()
+        await whole.platform.stop()
+        await shop.redis().aclose()
+        shop.mongo().close()
