@@ -18,7 +18,8 @@ from delivery.commands import AddWarehouse
 from shop import embedded
 from shop.running import assembled
 from shop.settings import Settings
-from tests.journeys.shops import DOOR, Process, Shop, Web, calling
+from tests.journeys.processes import Process
+from tests.journeys.shops import DOOR, Shop, Web, calling
 
 SKUS = [f"THING-{number}" for number in range(40)]
 STOCK = 1000

@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
-from itertools import count
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from tests.journeys.processes import Process, running
 from tests.waiting import eventually
 
 SHOP = Path(sys.executable).with_name("shop")
-
-READY_WITHIN = 60.0
-STOPPED_WITHIN = 30.0
 
 DOOR: dict[str, Any] = {
     "house_number": "1",
@@ -38,96 +33,6 @@ DOOR: dict[str, Any] = {
 CARD = {"method": "card", "token": "pm_card_visa"}
 
 Order = dict[str, Any]
-
-
-class Process:
-    """A process that says when it is ready; what it says on stdout is kept."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a signal to all of it reaches none of us
-        )
-        self.pid = self._process.pid
-        self.environment = environment
-        self.address = ""
-        self.complaints: list[str] = []
-        self._told: list[str] = []
-        self._news = threading.Condition()
-        self._ready = threading.Event()
-        self._listeners = [
-            threading.Thread(target=listener, daemon=True)
-            for listener in (self._listen, self._listen_to_complaints)
-        ]
-        for listener in self._listeners:
-            listener.start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._news:
-                self._told.append(line)
-                self._news.notify_all()
-
-    def _listen_to_complaints(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.complaints.append(line)
-            if line.startswith("ready http://"):
-                self.address = line.split()[1]
-                self._ready.set()
-        self._ready.set()
-
-    def until_ready(self) -> None:
-        """Wait for `ready http://...` on stderr."""
-        self._ready.wait(READY_WITHIN)
-        assert self.address, f"it did not get ready: {''.join(self.complaints)[-2000:]}"
-
-    def says(self, words: str) -> str:
-        """All that it has said on stdout once these words are among it."""
-        with self._news:
-            told = self._news.wait_for(
-                lambda: words in (said := "".join(self._told)) and said, READY_WITHIN
-            )
-        assert told, f"{words!r} is not in {self._told}"
-        return str(told)
-
-    def kill(self) -> None:
-        """Kill -9, and see it gone."""
-        self._process.kill()
-        self._process.wait(STOPPED_WITHIN)
-
-    def end(self) -> None:
-        """Interrupt it and all that it started, as Ctrl-C does, and see it end."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGINT)
-        try:
-            self._process.wait(STOPPED_WITHIN)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
-            raise
-        finally:
-            for listener in self._listeners:
-                listener.join(STOPPED_WITHIN)
-            for stream in (self._process.stdout, self._process.stderr):
-                assert stream is not None
-                stream.close()
-
-
-@contextmanager
-def running(command: list[str], environment: Mapping[str, str], folder: Path) -> Iterator[Process]:
-    """A process that takes requests."""
-    process = Process(command, environment, folder)
-    try:
-        process.until_ready()
-        yield process
-    finally:
-        process.end()
 
 
 class Shop:
@@ -159,7 +64,7 @@ class Shop:
         """What a command answers for programs."""
         return [json.loads(line) for line in self.cli(*words, "--json").splitlines()]
 
-    def serve(self) -> Any:
+    def serve(self) -> AbstractContextManager[Process]:
         """One process of the shop, on a free port."""
         return running([str(SHOP), "serve", "--port", "0"], self.environment, self.folder)
 
@@ -171,8 +76,6 @@ class Shop:
 
 class Web:
     """The web shop's server, or a carrier's: it calls the REST surface with its key."""
-
-    _numbers = count()
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http

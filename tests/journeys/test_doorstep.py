@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.shops import CARD, Order, Process, Shop, Web, calling, gathered
+from tests.journeys.processes import Process
+from tests.journeys.shops import CARD, Order, Shop, Web, calling, gathered
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = Path(os.environ.get("STOREFOLD_TEST_DATA", ROOT.parent / "shared" / "data"))

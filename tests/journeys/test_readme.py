@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from shop.settings import Settings, listing
-from tests.journeys.shops import Process, running
+from tests.journeys.processes import Process, running
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()

@@ -13,7 +13,8 @@ import pytest
 
 from bus.leases import TERM
 from tests.journeys.conftest import STOCK, Stock, Stocked
-from tests.journeys.shops import Order, Process, Web, basket, calling, gathered
+from tests.journeys.processes import Process
+from tests.journeys.shops import Order, Web, basket, calling, gathered
 from tests.waiting import eventually
 
 ORDERS = 200
