@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from bus.envelope import Envelope, sealed
 from bus.messages import SYSTEM, Command, Event, Principal, Query, Request
-from bus.policies import Policy, Reaction
+from bus.policies import Policy, Reaction, Schedule
 from bus.transport import Transport
 
 R = TypeVar("R")
@@ -49,6 +49,13 @@ class Bus:
         once.
         """
         self._react(Reaction(reader, {}, dict(policies)))
+
+    def schedule(self, reader: str, schedules: Mapping[type[Any], Schedule]) -> None:
+        """Have a durable reader set a timer, or call one off, for each event of these types.
+
+        A timer that is called off moments after it was set is never even written down.
+        """
+        self._react(Reaction(reader, {}, {}, dict(schedules)))
 
     def _react(self, reaction: Reaction) -> None:
         if any(known.reader == reaction.reader for known in self.reactions):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from bus.messages import SYSTEM, Message, Principal, Request, derived_id, new_id
+from bus.commits import Commit
+from bus.messages import SYSTEM, Event, Message, Principal, derived_id, new_id
 
 M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
@@ -73,4 +74,13 @@ def sealed(
     )
 
 
-Asked = Envelope[Request[object]]
+def envelope_of(commit: Commit, index: int, event: Event) -> Envelope[Event]:
+    """The envelope of a stored event: its id follows from where it stands."""
+    return Envelope(
+        message=event,
+        id=f"{event.type_name}/{commit.position}/{index}",
+        correlation=commit.meta.correlation,
+        causation=commit.command,
+        principal=Principal.parse(commit.meta.principal),
+        traceparent=commit.meta.trace,
+    )

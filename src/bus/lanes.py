@@ -20,8 +20,8 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
-from bus.envelope import Envelope
-from bus.messages import Busy, Event, Principal
+from bus.envelope import Envelope, envelope_of
+from bus.messages import Busy, Event
 from bus.mongo import told
 from bus.parking import Failure, Parking
 from bus.tasks import ended
@@ -178,15 +178,3 @@ class Lanes:
                 )
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, LONGEST_PAUSE)
-
-
-def envelope_of(commit: Commit, index: int, event: Event) -> Envelope[Event]:
-    """The envelope of a stored event: its id follows from where it stands."""
-    return Envelope(
-        message=event,
-        id=f"{event.type_name}/{commit.position}/{index}",
-        correlation=commit.meta.correlation,
-        causation=commit.command,
-        principal=Principal.parse(commit.meta.principal),
-        traceparent=commit.meta.trace,
-    )

@@ -27,14 +27,15 @@ from bus.log import Log
 from bus.messages import Command, Event, Request, new_id
 from bus.mongo import told
 from bus.parking import Parking
-from bus.policies import CallOff, Later, Policy, Reaction
+from bus.policies import Policy, Reaction
 from bus.readers import Reader
 from bus.streams import Streams
-from bus.timers import Timers
+from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
 from bus.views import Documents, Stored, View, ViewWork
 
 D = TypeVar("D")
+H = TypeVar("H")
 
 log = structlog.get_logger(__name__)
 
@@ -222,14 +223,15 @@ class Platform:
         home = self.contexts[reaction.reader.partition(".")[0]]
         handlers = dict(reaction.handlers)
         for event, policy in reaction.policies.items():
-            handlers[event] = self._obey(policy, reaction.reader, home.timers)
-        for log in dict.fromkeys(context_of(event) for event in handlers):
+            handlers[event] = self._obey(policy, reaction.reader)
+        for log, wanted in by_log(handlers).items():
             name = f"{reaction.reader}<{log}"
-            wanted = {
-                event: handler for event, handler in handlers.items() if context_of(event) == log
-            }
             work = partial(self._lanes, name, wanted, home)
             home.readers.append(self._reader(name, home, self.contexts[log], work))
+        for log, schedules in by_log(reaction.schedules).items():
+            name = f"{reaction.reader}<{log}"
+            setting = partial(TimerWork, home.timers, schedules)
+            home.readers.append(self._reader(name, home, self.contexts[log], setting))
 
     def _reader(self, name: str, home: Context, source: Context, work: Any) -> Reader:
         return Reader(name, source.feed, home.leases, work, lambda: self.bus.crowded)
@@ -237,20 +239,24 @@ class Platform:
     def _lanes(self, name: str, wanted: dict[type[Any], Any], home: Context) -> Lanes:
         return Lanes(name, wanted, Parking(home.database, name), lambda: self.bus.crowded)
 
-    def _obey(
-        self, policy: Policy, reader: str, timers: Timers
-    ) -> Callable[[Any, Envelope[Any]], Any]:
+    def _obey(self, policy: Policy, reader: str) -> Callable[[Any, Envelope[Any]], Any]:
         async def handle(event: Event, envelope: Envelope[Any]) -> None:
-            whats = list(policy(event))
-            orders = [
-                timers.set(what, envelope)
-                if isinstance(what, Later | CallOff)
-                else self.transport.request(envelope.leads_to(what, reader, index))
-                for index, what in enumerate(whats)
+            commands = list(policy(event))
+            under_way = [
+                self.transport.request(envelope.leads_to(command, reader, index))
+                for index, command in enumerate(commands)
             ]
-            if len(orders) == 1:
-                await orders[0]
+            if len(under_way) == 1:
+                await under_way[0]
             else:
-                await asyncio.gather(*orders)
+                await asyncio.gather(*under_way)
 
         return handle
+
+
+def by_log(handlers: Mapping[type[Any], H]) -> dict[str, dict[type[Any], H]]:
+    """What handles which events, parted by the log that holds them."""
+    parted: dict[str, dict[type[Any], H]] = {}
+    for event, handler in handlers.items():
+        parted.setdefault(context_of(event), {})[event] = handler
+    return parted

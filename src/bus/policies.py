@@ -26,7 +26,9 @@ class CallOff(NamedTuple):
     key: str
 
 
-Policy = Callable[[Any], Iterable[Command[Any] | Later | CallOff]]
+Policy = Callable[[Any], Iterable[Command[Any]]]
+
+Schedule = Callable[[Any], Later | CallOff]
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,4 @@ class Reaction:
     reader: str
     handlers: dict[type[Any], Callable[[Any, Envelope[Any]], Awaitable[None]]]
     policies: dict[type[Any], Policy] = field(default_factory=dict)
+    schedules: dict[type[Any], Schedule] = field(default_factory=dict)

@@ -153,6 +153,11 @@ class Streams:
             if basis is None or await self._stood((basis,)):
                 return loaded
 
+    def known(self, stream: Stream[Any]) -> int:
+        """The version that memory knows a stream to have, or to get; 0 when it knows nothing."""
+        warm = self._warm.get(stream.name)
+        return warm.version if warm is not None else 0
+
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams as they are committed, or about to be: good to advise, and
         checked again by whatever is decided upon them."""

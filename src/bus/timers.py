@@ -13,16 +13,19 @@ from pymongo import ASCENDING, DeleteMany, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from bus.batch import Batch
-from bus.envelope import Envelope, sealed
+from bus.commits import Commit
+from bus.envelope import Envelope, envelope_of, sealed
 from bus.leases import TERM, LeaseLost, Leases
 from bus.messages import Busy, Command, Refused, derived_id, now
 from bus.mongo import durable, told
-from bus.policies import CallOff, Later
+from bus.policies import CallOff, Later, Schedule
 from bus.transport import Transport
 
 LOOK = 1.0
 """Seconds between looks for timers that another process has set."""
+
+PACE = 0.25
+"""Seconds between writes: most of what is set is soon called off, and need not be written."""
 
 SERVING = 100
 """Timers fired at once."""
@@ -49,18 +52,25 @@ class Timers:
         self._leases = leases
         self._transport = transport
         self._commands = commands
-        self._write: Batch[tuple[Later | CallOff, Envelope[Any]], None] = Batch(
-            self._write_many, linger=0.01
-        )
         self._task: asyncio.Task[None] | None = None
 
     def make_indexes(self) -> None:
         """Create what `fire` needs. Blocks."""
         self._collection.create_index([("due", ASCENDING)])
 
-    async def set(self, what: Later | CallOff, cause: Envelope[Any]) -> None:
-        """Set a timer or call it off; setting it again moves it."""
-        await self._write((what, cause))
+    async def set(self, *whats: tuple[Later | CallOff, Envelope[Any]]) -> None:
+        """Set timers and call them off, each for its cause; setting one again moves it.
+
+        Of several under one key the last counts.
+        """
+        latest = {what.key: (what, cause) for what, cause in whats}
+        off = [what.key for what, _ in latest.values() if isinstance(what, CallOff)]
+        writes: list[UpdateOne | DeleteMany] = [
+            _setting(what, cause) for what, cause in latest.values() if isinstance(what, Later)
+        ]
+        if off:
+            writes.append(DeleteMany({"_id": {"$in": off}}))
+        await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=False))
 
     async def waiting(self, limit: int = 100) -> list[dict[str, Any]]:
         """The timers that are set, the next first."""
@@ -155,27 +165,48 @@ class Timers:
         finally:
             await self._leases.give_back(lease, 0)
 
-    async def _write_many(
-        self, items: list[tuple[Later | CallOff, Envelope[Any]]]
-    ) -> Sequence[None]:
-        latest = {what.key: (what, cause) for what, cause in items}  # the last word counts
-        off = [what.key for what, _ in latest.values() if isinstance(what, CallOff)]
-        writes: list[UpdateOne | DeleteMany] = [
-            self._setting(what, cause) for what, cause in latest.values() if isinstance(what, Later)
-        ]
-        if off:
-            writes.append(DeleteMany({"_id": {"$in": off}}))
-        await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=False))
-        return [None] * len(items)
 
-    @staticmethod
-    def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
-        document = {
-            "due": what.due,
-            "type": what.command.type_name,
-            "data": what.command.model_dump(exclude_none=True),
-            "correlation": cause.correlation,
-            "causation": cause.id,
-        }
-        fresh = {"$set": document, "$unset": {"again": "", "tries": ""}}
-        return UpdateOne({"_id": what.key}, fresh, upsert=True)
+def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
+    document = {
+        "due": what.due,
+        "type": what.command.type_name,
+        "data": what.command.model_dump(exclude_none=True),
+        "correlation": cause.correlation,
+        "causation": cause.id,
+    }
+    fresh = {"$set": document, "$unset": {"again": "", "tries": ""}}
+    return UpdateOne({"_id": what.key}, fresh, upsert=True)
+
+
+class TimerWork:
+    """The work of the reader that sets a context's timers: each chunk of commits in one go."""
+
+    def __init__(self, timers: Timers, schedules: Mapping[type[Any], Schedule]) -> None:
+        self._timers = timers
+        self._schedules = schedules
+        self._position = 0
+
+    async def begin(self, position: int) -> None:
+        """Start behind a position."""
+        self._position = position
+
+    async def take(self, commits: Sequence[Commit]) -> None:
+        """Set and call off; then leave time for what is set now to be called off again."""
+        whats = [
+            (schedule(event), envelope_of(commit, index, event))
+            for commit in commits
+            for index, (event, _, _) in enumerate(commit.events)
+            if (schedule := self._schedules.get(type(event))) is not None
+        ]
+        if whats:
+            await self._timers.set(*whats)
+        self._position = commits[-1].position
+        if whats:
+            await asyncio.sleep(PACE)
+
+    def done_to(self) -> int:
+        """Everything taken is done."""
+        return self._position
+
+    async def stop(self) -> None:
+        """Nothing is under way between two chunks."""

@@ -68,8 +68,8 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(ListProducts, window.list)
     bus.handle(GetPicture, window.picture)
 
-    bus.react(
-        "catalog.reservations",
+    bus.schedule(
+        "catalog.lapse",
         {
             StockReserved: policies.lapse_in_time,
             ReservationAllocated: policies.lapse_no_more,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bus.policies import CallOff, Later
 from catalog.commands import LapseReservation
 from catalog.contract import StockReserved
 from catalog.reservation import ReservationAllocated, ReservationReleased
 
 
-def lapse_in_time(event: StockReserved) -> Iterable[Later]:
+def lapse_in_time(event: StockReserved) -> Later:
     """Nobody keeps goods for ever by not paying."""
     id = event.reservation_id
-    yield Later(timer_of(id), event.expires_at, LapseReservation(reservation_id=id))
+    return Later(timer_of(id), event.expires_at, LapseReservation(reservation_id=id))
 
 
-def lapse_no_more(event: ReservationAllocated | ReservationReleased) -> Iterable[CallOff]:
+def lapse_no_more(event: ReservationAllocated | ReservationReleased) -> CallOff:
     """It is settled before its time."""
-    yield CallOff(timer_of(event.reservation_id))
+    return CallOff(timer_of(event.reservation_id))
 
 
 def timer_of(reservation_id: str) -> str:

@@ -20,7 +20,7 @@ from ordering.contract import (
 )
 from ordering.handlers import STEPS, Handlers
 from ordering.order import OrderEvent
-from ordering.policies import POLICIES
+from ordering.policies import POLICIES, SCHEDULES
 from ordering.views import ORDERS, Reads, cache_writer
 
 
@@ -45,4 +45,5 @@ def register(platform: Platform, *, expiry: timedelta, reservation_ttl: timedelt
         bus.handle(step, does.step(rule))
 
     bus.react("ordering.checkout", POLICIES)
+    bus.schedule("ordering.expiry", SCHEDULES)
     return home

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bus.policies import CallOff, Later, Policy
+from bus.policies import CallOff, Later, Policy, Schedule
 from catalog import contract as catalog
 from delivery import contract as delivery
 from ordering import commands as steps
@@ -36,7 +36,6 @@ def on_placed(event: OrderPlaced) -> Orders:
         catalog.ReserveStock(
             reservation_id=event.order_id, lines=lines, expires_at=event.reserved_until
         ),
-        Later(expiry(event.order_id), event.expires_at, steps.ExpireOrder(order_id=event.order_id)),
     ]
 
 
@@ -59,13 +58,7 @@ def on_confirmed(event: OrderConfirmed) -> Orders:
     return [
         catalog.AllocateStock(reservation_id=event.order_id),
         steps.BookDelivery(order_id=event.order_id),
-        CallOff(expiry(event.order_id)),
     ]
-
-
-def on_rejected(event: OrderRejected) -> Orders:
-    """There is nothing left to expire."""
-    return [CallOff(expiry(event.order_id))]
 
 
 def on_expired(event: OrderExpired) -> Orders:
@@ -94,7 +87,6 @@ def on_cancellation(event: CancellationRequested) -> Orders:
     return [
         payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
         delivery.CancelDelivery(delivery_id=event.delivery_id, reference=event.order_id),
-        CallOff(expiry(event.order_id)),
     ]
 
 
@@ -103,9 +95,15 @@ def on_cancelled(event: OrderCancelled) -> Orders:
     return [catalog.ReleaseStock(reservation_id=event.order_id)]
 
 
-def expiry(order_id: str) -> str:
-    """The name of the timer at which an order expires."""
-    return f"expire-{order_id}"
+def expire_in_time(event: OrderPlaced) -> Later:
+    """Nobody waits for the money for ever."""
+    due = steps.ExpireOrder(order_id=event.order_id)
+    return Later(f"expire-{event.order_id}", event.expires_at, due)
+
+
+def expire_no_more(event: OrderConfirmed | OrderRejected | CancellationRequested) -> CallOff:
+    """It no longer waits for money."""
+    return CallOff(f"expire-{event.order_id}")
 
 
 def _slot(slot: delivery.Slot | None) -> Slot | None:
@@ -116,7 +114,6 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderPlaced: on_placed,
     PaymentRequested: on_payment_requested,
     OrderConfirmed: on_confirmed,
-    OrderRejected: on_rejected,
     OrderExpired: on_expired,
     OrderShipped: on_shipped,
     GoodsGone: on_goods_gone,
@@ -150,3 +147,11 @@ POLICIES: Mapping[type[Any], Policy] = {
     delivery.DeliveryReturned: lambda e: [steps.TakeBack(order_id=e.reference)],
 }
 """The checkout, in one table: what is done when this has happened."""
+
+SCHEDULES: Mapping[type[Any], Schedule] = {
+    OrderPlaced: expire_in_time,
+    OrderConfirmed: expire_no_more,
+    OrderRejected: expire_no_more,
+    CancellationRequested: expire_no_more,
+}
+"""When an order expires, and when it no longer does."""

@@ -108,10 +108,12 @@ class Reads:
         self._lists = lists
 
     async def get(self, query: GetOrder, envelope: Envelope[GetOrder]) -> Document:
-        """From the cache, else from the order's stream, which is always up to date."""
+        """From the cache; from the order's stream where the cache has nothing, or something older
+        than what this process knows."""
+        stream = orders(query.order_id)
         entry = await self._home.cache.get(cache_key(query.order_id))
-        if entry is None:
-            found = await self._home.streams.load(orders(query.order_id))
+        if entry is None or entry.version < self._home.streams.known(stream):
+            found = await self._home.streams.load(stream)
             entry = entry_of(known(found.state, query.order_id), found.version)
             await self._home.cache.put(cache_key(query.order_id), entry)
         if not may_see(envelope.principal, entry.owner):

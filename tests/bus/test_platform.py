@@ -79,6 +79,7 @@ class Replica:
         bus.handle(Note, self.note)
         bus.handle(Close, self.close)
         bus.react("books.lines", {Received: self.policy})
+        bus.schedule("books.closing", {Received: self.schedule})
         bus.subscribe("books.effects", {Received: self.effect})
 
     async def receive(self, command: Receive, envelope: Envelope[Receive]) -> Done[int]:
@@ -117,14 +118,14 @@ class Replica:
 
     @staticmethod
     def policy(event: Received) -> list[Any]:
+        return [Note(till=event.till, amount=event.amount)] if event.amount else []
+
+    @staticmethod
+    def schedule(event: Received) -> Later | CallOff:
+        key = f"close-{event.till}"
         if event.amount == 0:
-            return [CallOff(f"close-{event.till}")]
-        return [
-            Note(till=event.till, amount=event.amount),
-            Later(
-                f"close-{event.till}", now() + timedelta(milliseconds=20), Close(till=event.till)
-            ),
-        ]
+            return CallOff(key)
+        return Later(key, now() + timedelta(milliseconds=20), Close(till=event.till))
 
     async def lines(self, till: str) -> tuple[int, ...]:
         """What is written in a book, as the log has it."""

@@ -72,7 +72,7 @@ def ago(seconds: float) -> datetime:
 
 async def test_a_timer_fires_when_it_is_due_and_once(some: Timers, bank: Bank) -> None:
     due = now() + timedelta(minutes=30)
-    await some.set(later("a", due), CAUSE)
+    await some.set((later("a", due), CAUSE))
 
     assert await some.fire_due(due - timedelta(milliseconds=1)) == 0
     assert await some.fire_due(due) == 1
@@ -82,7 +82,7 @@ async def test_a_timer_fires_when_it_is_due_and_once(some: Timers, bank: Bank) -
 
 
 async def test_what_it_sends_says_where_it_came_from(some: Timers, bank: Bank) -> None:
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
     await some.fire_due(now())
 
     assert bank.got[0].message == Receive(till="a", amount=1)
@@ -91,7 +91,7 @@ async def test_what_it_sends_says_where_it_came_from(some: Timers, bank: Bank) -
 
 async def test_a_timer_long_overdue_fires_and_the_oldest_first(some: Timers, bank: Bank) -> None:
     for number in (3, 1, 2):
-        await some.set(later(str(number), ago(1000 - number)), CAUSE)
+        await some.set((later(str(number), ago(1000 - number)), CAUSE))
     assert await some.fire_due(now()) == 3
 
     assert bank.tills == ["1", "2", "3"]
@@ -100,7 +100,7 @@ async def test_a_timer_long_overdue_fires_and_the_oldest_first(some: Timers, ban
 async def test_fired_twice_it_is_the_same_command(some: Timers, bank: Bank) -> None:
     due = ago(1)
     for _ in range(2):  # the event that sets it may come twice, and after it has fired
-        await some.set(later("a", due), CAUSE)
+        await some.set((later("a", due), CAUSE))
         await some.fire_due(now())
 
     first, second = bank.got
@@ -108,10 +108,10 @@ async def test_fired_twice_it_is_the_same_command(some: Timers, bank: Bank) -> N
 
 
 async def test_set_again_it_moves_and_is_another_command(some: Timers, bank: Bank) -> None:
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
     await some.fire_due(now())
-    await some.set(later("a", ago(5)), CAUSE)
-    await some.set(later("a", ago(0.5)), CAUSE)
+    await some.set((later("a", ago(5)), CAUSE))
+    await some.set((later("a", ago(0.5)), CAUSE))
     assert len(await some.waiting()) == 1
     await some.fire_due(now())
 
@@ -119,9 +119,9 @@ async def test_set_again_it_moves_and_is_another_command(some: Timers, bank: Ban
 
 
 async def test_a_timer_called_off_never_fires(some: Timers, bank: Bank) -> None:
-    await some.set(later("a", ago(1)), CAUSE)
-    await some.set(CallOff("key-a"), CAUSE)
-    await some.set(CallOff("no such timer"), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
+    await some.set((CallOff("key-a"), CAUSE))
+    await some.set((CallOff("no such timer"), CAUSE))
     await some.fire_due(now())
 
     assert bank.got == []
@@ -129,7 +129,7 @@ async def test_a_timer_called_off_never_fires(some: Timers, bank: Bank) -> None:
 
 async def test_a_refusal_is_an_answer(some: Timers, bank: Bank) -> None:
     bank.failures["a"] = Refused("too_late", "it is paid already")
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
 
     assert await some.fire_due(now()) == 1
     assert await some.waiting() == []
@@ -137,7 +137,7 @@ async def test_a_refusal_is_an_answer(some: Timers, bank: Bank) -> None:
 
 async def test_a_shop_that_is_busy_is_asked_again(some: Timers, bank: Bank) -> None:
     bank.failures["a"] = Busy("full")
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
     assert await some.fire_due(now()) == 0  # so that nobody asks again at once
     bank.failures.clear()
 
@@ -150,9 +150,9 @@ async def test_a_timer_that_fails_holds_up_no_other_and_is_tried_again(
 ) -> None:
     monkeypatch.setattr(timers, "SERVING", 2)
     bank.failures["poison"] = KeyError("a mistake")
-    await some.set(later("poison", ago(9)), CAUSE)
-    await some.set(Later("gone", ago(8), Broken()), CAUSE)
-    await some.set(later("b", ago(1)), CAUSE)
+    await some.set((later("poison", ago(9)), CAUSE))
+    await some.set((Later("gone", ago(8), Broken()), CAUSE))
+    await some.set((later("b", ago(1)), CAUSE))
     assert await some.fire_due(now()) == 0
     assert await some.fire_due(now()) == 1
     assert bank.tills == ["poison", "b"]
@@ -164,10 +164,10 @@ async def test_a_timer_that_fails_holds_up_no_other_and_is_tried_again(
 
 async def test_a_failed_timer_that_is_set_again_fires_at_its_time(some: Timers, bank: Bank) -> None:
     bank.failures["a"] = KeyError("a mistake")
-    await some.set(later("a", ago(9)), CAUSE)
+    await some.set((later("a", ago(9)), CAUSE))
     await some.fire_due(now())
     bank.failures.clear()
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
 
     assert await some.fire_due(now()) == 1
 
@@ -177,7 +177,7 @@ async def test_in_the_background_they_fire_by_themselves(
 ) -> None:
     monkeypatch.setattr(timers, "LOOK", 0.01)
     some.start()
-    await some.set(later("a", now() + timedelta(milliseconds=50)), CAUSE)
+    await some.set((later("a", now() + timedelta(milliseconds=50)), CAUSE))
 
     await eventually(lambda: bank.tills == ["a"])
 
@@ -191,13 +191,13 @@ async def test_another_process_takes_over_when_one_stops(
     others = Bank()
     second = made(real, others, "two")
     some.start()
-    await some.set(later("a", ago(1)), CAUSE)
+    await some.set((later("a", ago(1)), CAUSE))
     await eventually(lambda: bank.tills == ["a"])
     second.start()
-    await some.set(later("b", ago(1)), CAUSE)
+    await some.set((later("b", ago(1)), CAUSE))
     await eventually(lambda: bank.tills == ["a", "b"])
     await some.stop()
-    await second.set(later("c", ago(1)), CAUSE)
+    await second.set((later("c", ago(1)), CAUSE))
     await eventually(lambda: others.tills == ["c"])
     await second.stop()
 

@@ -36,7 +36,7 @@ from delivery.contract import Slot as Window
 from ordering import commands as steps
 from ordering.handlers import STEPS
 from ordering.order import OrderEvent
-from ordering.policies import POLICIES
+from ordering.policies import POLICIES, SCHEDULES
 from payment.contract import (
     AuthorizePayment,
     CancelPayment,
@@ -74,7 +74,6 @@ LINES = (Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),)
 WINDOW = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
 
 CANCEL_PAYMENT = CancelPayment(payment_id="pay_1", reference="ord_1")
-TIMER = CallOff("expire-ord_1")
 
 
 def scheduled(slot: Window | None) -> DeliveryScheduled:
@@ -186,6 +185,7 @@ UNHEARD = {
 """Public events of the other contexts that move no order, and why."""
 
 NOTHING_FOLLOWS = {
+    "OrderRejected": "nothing was paid, nothing is kept",
     "PaymentDeclined": "it is the buyer's turn",
     "ActionRequired": "it is the buyer's turn",
     "DeliveryArranged": "it is the carrier's turn",
@@ -227,9 +227,14 @@ def test_nothing_follows_from_an_own_event_only_for_a_reason() -> None:
         assert (event in POLICIES) != (event.__name__ in NOTHING_FOLLOWS), event.type_name
 
 
+def test_an_order_expires_in_time_unless_it_gets_on_before() -> None:
+    due = steps.ExpireOrder(order_id="ord_1")
+    assert SCHEDULES[type(PLACED)](PLACED) == Later("expire-ord_1", EXPIRY, due)
+    for event in (CONFIRMED, REJECTED, calling_off()):
+        assert SCHEDULES[type(event)](event) == CallOff("expire-ord_1")
+
+
 def test_every_step_that_a_policy_sends_is_handled() -> None:
-    sent = {
-        type(command) for _, commands in TABLE for command in commands
-    } | {steps.ExpireOrder}
+    sent = {type(command) for _, commands in TABLE for command in commands} | {steps.ExpireOrder}
     own = {command for command in sent if context_of(command) == "ordering"}
     assert own - {steps.BookDelivery} == set(STEPS)
