@@ -153,3 +153,48 @@ async def test_who_stops_waiting_harms_nobody(cache: Cache) -> None:
         task.cancel()
 
     assert await asyncio.gather(*waits[1::2]) == [entry(1)] * 5
+
+
+async def test_what_redis_missed_while_it_was_away_it_learns_before_it_is_asked_again(
+    own: tuple[Child, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "COOL_DOWN", 0.05)
+    child, port = own
+    async with Redis.from_url(redis_server.url(port)) as redis:
+        cache, other = Cache(redis, "test"), Cache(redis, "test")
+        for name in ("a", "b", "c"):
+            await cache.put(name, entry(1, b"old"))
+        os.kill(child.pid, signal.SIGSTOP)
+        try:
+            assert await cache.get("a") is None
+            assert cache.away
+            await cache.put("a", entry(2, b"new"))
+            await cache.put_all([("b", entry(2, b"new")), ("b", entry(1, b"old"))])
+            await eventually(lambda: time.monotonic() > cache._away_until)
+            assert cache.away
+            await cache.put("a", entry(3, b"newer"))
+        finally:
+            os.kill(child.pid, signal.SIGCONT)
+        found: Any = await eventually(lambda: cache.get("a"))
+
+        assert found == entry(3, b"newer")
+        assert await other.get("b") == entry(2, b"new")
+        assert await other.get("c") == entry(1, b"old")
+
+
+async def test_of_very_many_that_redis_missed_the_last_are_only_forgotten(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "COOL_DOWN", 0.0)
+    monkeypatch.setattr(caches, "OWED", 2)
+    for name in "abc":
+        await cache.put(name, entry(1, b"old"))
+    cache._away_until = time.monotonic() + 0.05
+    for name in "abc":
+        await cache.put(name, entry(2, b"new"))
+    await eventually(lambda: not cache.away)
+
+    assert await cache.get("b") == entry(2, b"new")
+    assert await cache.get("c") is None
+    await cache.put("c", entry(3, b"newer"))
+    assert await cache.get("c") == entry(3, b"newer")
