@@ -8,75 +8,25 @@ fail with it and are decided again.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bus.commits import Commit, Recorded, Write
 from bus.envelope import Envelope
 from bus.log import Log
+from bus.memory import WARM, Loaded, Memory, Warm
+from bus.memory import Kind as Kind
+from bus.memory import States as States
+from bus.memory import Stream as Stream
 from bus.messages import Busy, Event, Invalid, Refused, Stale
 from bus.writer import Conflict, Pending, Repeated
 
 S = TypeVar("S")
 
-WARM = 50_000
-"""Streams whose state is kept in memory, per context."""
-
 ATTEMPTS = 10
 """How often a decision is made again when others were faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[S]):
-    """A kind of stream: what its names begin with, and how an event changes its state (`None`: no
-    stream yet)."""
-
-    prefix: str
-    evolve: Callable[[S | None, Any], S]
-
-    def __call__(self, id: str) -> Stream[S]:
-        return Stream(f"{self.prefix}-{id}", self)
-
-
-class Stream(NamedTuple, Generic[S]):
-    """One stream: the history of one order, one product, one payment."""
-
-    name: str
-    kind: Kind[S]
-
-
-@dataclass(slots=True)
-class Warm:
-    """A stream's state in memory, as it will be when all that is queued is written."""
-
-    state: Any
-    version: int
-    basis: Pending | None = None  # the last queued decision that wrote it
-
-
-class States:
-    """The states a decision over several streams is made on."""
-
-    def __init__(self, warm: dict[str, Warm]) -> None:
-        self._warm = warm
-
-    def __getitem__(self, stream: Stream[S]) -> S | None:
-        return cast("S | None", self._warm[stream.name].state)
-
-    def version(self, stream: Stream[Any]) -> int:
-        """How many decisions have been written to a stream; 0 before the first."""
-        return self._warm[stream.name].version
-
-
-class Loaded(NamedTuple, Generic[S]):
-    """A stream's state (`None`: nothing has happened on it) and version."""
-
-    state: S | None
-    version: int
 
 
 class Decided(NamedTuple, Generic[S]):
@@ -98,10 +48,7 @@ class Streams:
 
     def __init__(self, log: Log, *, warm: int = WARM) -> None:
         self.log = log
-        self._warm: OrderedDict[str, Warm] = OrderedDict()
-        self._limit = warm
-        self._loading: dict[str, asyncio.Task[Warm]] = {}
-        self._seen: dict[str, int] = {}  # versions that came while their stream was loaded
+        self._memory = Memory(log.stream, warm)
         self._watched: dict[str, set[asyncio.Future[None]]] = {}
 
     async def decide(
@@ -148,20 +95,19 @@ class Streams:
     async def load(self, stream: Stream[S]) -> Loaded[S]:
         """A stream's state and version as they are committed: never what might be taken back."""
         while True:
-            warm = await self._warmed(stream)
+            warm = await self._memory.one(stream)
             loaded, basis = Loaded(warm.state, warm.version), warm.basis
             if basis is None or await self._stood((basis,)):
                 return loaded
 
     def known(self, stream: Stream[Any]) -> int:
         """The version that memory knows a stream to have, or to get; 0 when it knows nothing."""
-        warm = self._warm.get(stream.name)
-        return warm.version if warm is not None else 0
+        return self._memory.version(stream.name)
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams as they are committed, or about to be: good to advise, and
         checked again by whatever is decided upon them."""
-        warm = await self._all_warm(tuple(streams))
+        warm = await self._memory.all(tuple(streams))
         return [warm[stream.name].state for stream in streams]
 
     async def as_of(self, stream: Stream[S], position: int) -> Loaded[S]:
@@ -189,7 +135,7 @@ class Streams:
     async def changed(self, stream: Stream[Any], version: int) -> None:
         """Wait until a stream has been written beyond a version, here or by another process."""
         while True:
-            warm = await self._warmed(stream)
+            warm = await self._memory.one(stream)
             if warm.version > version:
                 if warm.basis is None:
                     return
@@ -208,11 +154,7 @@ class Streams:
         """Commits stand in the log, perhaps by another process: forget what they have made old."""
         for commit in commits:
             for name, version in commit.writes:
-                warm = self._warm.get(name)
-                if warm is not None and warm.version < version:
-                    del self._warm[name]
-                if name in self._seen:
-                    self._seen[name] = max(version, self._seen[name])
+                self._memory.saw(name, version)
                 for watcher in self._watched.pop(name, ()):
                     if not watcher.done():
                         watcher.set_result(None)
@@ -226,8 +168,8 @@ class Streams:
     ) -> tuple[Loaded[Any], Commit | None, bool]:
         """The first stream as it is then, the commit, and whether it is an earlier one."""
         for attempt in range(ATTEMPTS):
-            warm = await self._all_warm(streams, new)
-            presumed, new = new is not None and new.name not in self._warm, None
+            warm = await self._memory.all(streams, new)
+            presumed, new = new is not None and new.name not in self._memory, None
             # From here to the queue nothing is awaited: no other decision can come between.
             first = warm[streams[0].name]
             basis = tuple({w.basis for w in warm.values() if w.basis is not None})
@@ -235,7 +177,7 @@ class Streams:
                 happenings = decision(States(warm))
             except Refused as refusal:
                 if isinstance(refusal, Stale) and attempt == 0:
-                    self._look_again(streams)  # at what another process may have written
+                    self._memory.doubt(streams)  # at what another process may have written
                 elif not presumed and await self._stood(basis):
                     earlier = await self.earlier(envelope, again=attempt > 0)
                     if earlier is None:
@@ -283,26 +225,10 @@ class Streams:
         for name, version in writes:
             entry = warm[name]
             entry.state, entry.version, entry.basis = evolved[name], version, pending
-            if name not in self._warm:  # it was presumed to be new
-                self._keep(name, entry)
-        pending.then = partial(self._settled, pending)
+            if name not in self._memory:  # it was presumed to be new
+                self._memory.keep(name, entry)
+        pending.then = partial(self._memory.settled, pending)
         return pending
-
-    def _settled(self, pending: Pending) -> None:
-        if pending.failed:
-            self._forget(pending)
-            return
-        for name, _ in pending.writes:
-            warm = self._warm.get(name)
-            if warm is not None and warm.basis is pending:
-                warm.basis = None
-
-    def _forget(self, pending: Pending) -> None:
-        """Drop the speculation that a failed decision has made wrong; the log has the truth."""
-        for name, version in pending.writes:
-            warm = self._warm.get(name)
-            if warm is not None and warm.version >= version and warm.basis is not None:
-                del self._warm[name]
 
     async def _stood(self, basis: tuple[Pending, ...]) -> bool:
         """Whether what a refusal or a "nothing to do" was based on has been committed."""
@@ -313,71 +239,11 @@ class Streams:
                 return False
         return True
 
-    async def _all_warm(
-        self, streams: tuple[Stream[Any], ...], new: Stream[Any] | None = None
-    ) -> dict[str, Warm]:
-        """The states of all these streams at one moment; that of `new` is not looked for."""
-        kept = self._warm
-        while True:
-            missing = [stream for stream in streams if stream.name not in kept and stream != new]
-            if not missing:
-                return {
-                    stream.name: self._touched(stream.name) or Warm(None, 0) for stream in streams
-                }
-            await asyncio.gather(*map(self._warmed, missing))
-
-    def _touched(self, name: str) -> Warm | None:
-        warm = self._warm.get(name)
-        if warm is not None:
-            self._warm.move_to_end(name)
-        return warm
-
-    def _look_again(self, streams: tuple[Stream[Any], ...]) -> None:
-        for stream in streams:
-            warm = self._warm.get(stream.name)
-            if warm is not None and warm.basis is None:
-                del self._warm[stream.name]
-
     def _unwatch(self, name: str, news: asyncio.Future[None]) -> None:
         watchers = self._watched.get(name, set())
         watchers.discard(news)
         if not watchers:
             self._watched.pop(name, None)
-
-    async def _warmed(self, stream: Stream[Any]) -> Warm:
-        warm = self._touched(stream.name)
-        if warm is not None:
-            return warm
-        loading = self._loading.get(stream.name)
-        if loading is None:
-            loading = self._loading[stream.name] = asyncio.create_task(self._load(stream))
-            loading.add_done_callback(lambda _: self._loading.pop(stream.name, None))
-        return await asyncio.shield(loading)
-
-    async def _load(self, stream: Stream[Any]) -> Warm:
-        self._seen[stream.name] = 0
-        try:
-            while True:
-                state, version = None, 0
-                for event, version in await self.log.stream(stream.name):  # noqa: B007
-                    state = stream.kind.evolve(state, event)
-                if version >= self._seen[stream.name]:
-                    break  # else more was written while it was read
-        finally:
-            del self._seen[stream.name]
-        warm = Warm(state, version)
-        self._keep(stream.name, warm)
-        return warm
-
-    def _keep(self, name: str, warm: Warm) -> None:
-        self._warm[name] = warm
-        # What is queued must stay: state read from the log would not know of it yet.
-        for _ in range(len(self._warm) - self._limit):
-            oldest, entry = next(iter(self._warm.items()))
-            if entry.basis is not None:
-                self._warm.move_to_end(oldest)
-            else:
-                del self._warm[oldest]
 
 
 def check_version(envelope: Envelope[Any], version: int) -> None:

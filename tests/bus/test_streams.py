@@ -326,7 +326,7 @@ async def test_a_full_cache_evicts_only_what_is_not_queued(real: Any, open_log: 
     assert sum(groups(streams)) == 2  # nothing conflicted
     for number in range(20):
         await streams.load(tills(f"other-{number}"))
-    assert len(streams._warm) == 3
+    assert len(streams._memory._kept) == 3
 
 
 async def test_a_stream_thought_new_that_exists_is_decided_upon_as_it_is(

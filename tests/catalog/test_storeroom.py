@@ -99,7 +99,7 @@ async def test_an_order_of_events_is_what_the_streams_say_after_a_restart(
     await send(ShipStock(reservation_id="r1"))
     await send(ReleaseStock(reservation_id="r1"))
     assert await counters(platform.bus) == (3, 1, 0)
-    home.streams._warm.clear()
+    home.streams._memory._kept.clear()
     assert await counters(platform.bus) == (3, 1, 0)
     await send(ReleaseStock(reservation_id="r2"))
     assert await counters(platform.bus) == (3, 0, 0)
@@ -151,7 +151,7 @@ async def test_many_lines_of_one_sku_are_one_wish(
     many = tuple(line(quantity=10_000) for _ in range(3))
     await platform.bus.send(ReserveStock(reservation_id="r1", lines=many, expires_at=LATER))
     assert await counters(platform.bus) == (30_000, 30_000, 0)
-    home.streams._warm.clear()  # what was written can be read
+    home.streams._memory._kept.clear()  # what was written can be read
     await platform.bus.send(ReleaseStock(reservation_id="r1"))
     assert await counters(platform.bus) == (30_000, 0, 0)
 
