@@ -388,7 +388,7 @@ async def test_a_commit_seen_while_its_stream_is_loaded_is_not_lost(
         await go_on.wait()
         return found
 
-    streams.log.stream = slow  # type: ignore[method-assign]
+    streams._memory._read = slow
     loading = asyncio.create_task(streams.load(tills("a")))
     await soon(under_way.wait())
     await put(other, "a", 2)
