@@ -163,3 +163,9 @@ def test_what_the_readme_links_to_is_there() -> None:
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
+
+
+def test_the_code_that_a_decision_names_is_there() -> None:
+    for page in (ROOT / "docs" / "adr").glob("*.md"):
+        for path in re.findall(r"`((?:src|tests|docs)/[\w/.]+)`", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name} names {path}"
