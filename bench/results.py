@@ -67,6 +67,13 @@ class Result:
             return self.ratio >= self.at_least
         return self.at_most is None or self.ours.median <= self.at_most
 
+    @property
+    def aim(self) -> str:
+        """What is aimed at, in words; nothing where a figure is only for information."""
+        if self.at_least is not None:
+            return f"≥ {self.at_least:.2f}"
+        return f"≤ {self.at_most:.0f} {self.unit}" if self.at_most is not None else ""
+
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
@@ -109,18 +116,13 @@ def table(results: list[Result]) -> Table:
         shown.add_column(column, justify="right")
     shown.add_column("")
     for result in results:
-        aim = (
-            f"≥ {result.at_least:.2f}"
-            if result.at_least is not None
-            else f"≤ {result.at_most:.0f} {result.unit}"
-        )
         shown.add_row(
             f"{result.name} [dim]{result.unit}[/dim]",
             result.ours.in_words(),
             f"{result.beside.name}: {result.beside.in_words()}" if result.beside else "",
             f"{result.ratio:.2f}" if result.ratio is not None else "",
-            aim,
-            "[green]reached[/green]" if result.reached else "[red]missed[/red]",
+            result.aim,
+            "" if not result.aim else "[green]reached[/green]" if result.reached else "[red]missed",
         )
         if result.slower:
             other = f"{result.slower.name}: {result.slower.in_words()}"
