@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
-from pymongo import ReturnDocument
+from pymongo import MongoClient, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -30,6 +30,14 @@ class Lease(NamedTuple):
 
 class LeaseLost(Exception):
     """Another process has taken the work over; what this one still does is refused."""
+
+
+def free_all(mongo: MongoClient[dict[str, Any]], prefix: str) -> None:
+    """Nobody holds any lease of a shop. For who knows that nobody else is there, having just started
+    its database: else its dead predecessor's leases would first have to run out. Blocks."""
+    for name in mongo.list_database_names():
+        if name.startswith(f"{prefix}_"):
+            mongo[name]["readers"].update_many({}, {"$set": {"owner": None}})
 
 
 class Leases:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from bus.dispatch import Bus
+from bus.leases import free_all
+from bus.mongo import connect
 from bus.platform import Platform
 from shop import embedded, logs
 from shop.container import Shop
@@ -54,6 +56,9 @@ def located(*, stay: bool = False) -> Iterator[Settings]:
         redis=settings.redis_url is None,
         stay=stay,
     ) as servers:
+        if servers.ours and servers.mongodb_url is not None:
+            with connect(servers.mongodb_url) as mongo:
+                free_all(mongo, settings.mongodb_prefix)
         yield settings.model_copy(
             update={
                 "mongodb_url": settings.mongodb_url or servers.mongodb_url,

@@ -113,8 +113,8 @@ def test_the_bench_prints_what_it_measured() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    few, many = json.loads(done.stdout)["results"]
-    for result in (few, many):
+    few, many, decisions = json.loads(done.stdout)["results"]
+    for result in (few, many, decisions):
         assert result["ratio"] == result["ours"]["median"] / result["beside"]["median"]
         assert result["ours"]["min"] > 0
         assert len(result["ours"]["rounds"]) == 3
