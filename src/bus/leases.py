@@ -33,8 +33,8 @@ class LeaseLost(Exception):
 
 
 def free_all(mongo: MongoClient[dict[str, Any]], prefix: str) -> None:
-    """Nobody holds any lease of a shop. For who knows that nobody else is there, having just started
-    its database: else its dead predecessor's leases would first have to run out. Blocks."""
+    """Nobody holds any lease of a shop. For who knows that nobody else is there, having just
+    started its database: else its dead predecessor's leases would first have to run out. Blocks."""
     for name in mongo.list_database_names():
         if name.startswith(f"{prefix}_"):
             mongo[name]["readers"].update_many({}, {"$set": {"owner": None}})
