@@ -74,6 +74,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{bound.getsockname()[1]}"
     with located(stay=True) as settings:
+        serving.reach(settings)
         key = demo.prepare(settings) if demo_ else None
 
         def ready() -> None:
@@ -92,6 +93,7 @@ def work() -> None:
 
     serving.end_on_signals()
     with located(stay=True) as settings:
+        serving.reach(settings)
         serving.work(settings, lambda: _tell("ready to work"))
 
 

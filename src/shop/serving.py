@@ -19,6 +19,7 @@ import uvloop
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
+from bus.mongo import connect
 from bus.platform import Platform
 from shop import logs
 from shop.child import end_with_parent
@@ -84,6 +85,12 @@ def listening(host: str, port: int) -> socket.socket:
         ) from None
     bound.set_inheritable(True)
     return bound
+
+
+def reach(settings: Settings) -> None:
+    """See that MongoDB is there before anything is built on it; raises `PyMongoError`."""
+    with connect(settings.mongodb_url or "") as client:
+        client.admin.command("ping")
 
 
 def serve(

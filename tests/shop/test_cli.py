@@ -1,0 +1,240 @@
+"""The command line beside a running shop: every command, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import typer
+
+from shop.cli import app
+from tests.shop.clients import basket
+from tests.shop.commands import SHOP, House, Serving, serving
+
+
+class Shop(NamedTuple):
+    """A running shop with samples and one confirmed order."""
+
+    house: House
+    serving: Serving
+    key: str
+    order: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    house = House(tmp_path_factory.mktemp("house"))
+    with serving(house, "--demo") as running:
+        key = house.run("keys", "create", "web", "--scope", "shop").out.strip()
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1", "Prefer": "wait=30"}
+        answer = httpx.post(
+            f"{running.address}/v1/orders", json=basket(), headers=headers, timeout=40
+        )
+        assert answer.status_code == 201, answer.text
+        yield Shop(house, running, key, answer.json())
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and how it is called."""
+    if hasattr(command, "commands"):
+        for name, inner in command.commands.items():
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path, command
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    named = {" ".join(path) for path in COMMANDS}
+    assert named >= {
+        "serve", "work", "keys create", "keys list", "keys revoke",
+        "catalog import", "catalog list", "catalog show", "catalog price", "catalog stock",
+        "orders list", "orders show", "orders history", "orders cancel",
+        "deliveries list", "deliveries show", "warehouses add", "warehouses list",
+        "log verify", "log tail", "log show", "doctor",
+    }  # fmt: skip
+
+
+def test_every_command_has_help_and_speaks_json() -> None:
+    for path, command in COMMANDS.items():
+        assert command.help, path
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert path in (("serve",), ("work",)) or "--json" in options, path
+
+
+def test_help_is_there_at_once() -> None:
+    started = time.monotonic()
+    done = subprocess.run([SHOP, "--help"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0
+    assert "shop serve --demo" in done.stdout
+    assert time.monotonic() - started < 5  # 0.3 s on an idle machine
+
+
+def test_looking_loads_nothing_that_serving_needs() -> None:
+    loaded = "import sys, shop.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [str(Path(SHOP).with_name("python")), "-c", loaded], capture_output=True, text=True
+    )
+    heavy = {"pymongo", "redis", "starlette", "uvicorn", "spectree", "dependency_injector"}
+    assert not heavy & set(done.stdout.split())
+
+
+ROWS = [
+    (("keys", "list"), "prefix"),
+    (("catalog", "list"), "product_id"),
+    (("catalog", "show", "harbour-mug"), "product_id"),
+    (("orders", "list"), "order_id"),
+    (("orders", "show", "ORDER"), "order_id"),
+    (("orders", "history", "ORDER"), "type"),
+    (("deliveries", "list"), "delivery_id"),
+    (("deliveries", "show", "DELIVERY"), "delivery_id"),
+    (("warehouses", "list"), "warehouse_id"),
+    (("payments", "list"), "payment_id"),
+    (("log", "verify"), "context"),
+    (("log", "tail"), "position"),
+    (("log", "show", "1"), "events"),
+    (("doctor",), "what"),
+]
+
+
+def test_every_answer_can_be_read_by_programs(shop: Shop) -> None:
+    ids = {"ORDER": shop.order["order_id"], "DELIVERY": shop.order["delivery_id"]}
+    asked = [tuple(ids.get(word, word) for word in words) for words, _ in ROWS]
+    for ran, (_, field) in zip(
+        shop.house.run_all([(*words, "--json") for words in asked]), ROWS, strict=True
+    ):
+        assert ran.code == 0, ran
+        assert ran.err == "", ran
+        rows = ran.rows()
+        assert rows, ran
+        assert all(field in row for row in rows), ran
+
+
+def test_for_people_a_row_is_a_line(shop: Shop) -> None:
+    ran = shop.house.run("orders", "list")
+    head, row = ran.out.splitlines()
+    assert head.split()[:2] == ["order", "id"]
+    assert shop.order["order_id"] in row
+    assert "confirmed" in row
+
+
+def test_what_was_is_shown_as_of_then(shop: Shop) -> None:
+    order_id = shop.order["order_id"]
+    placed, *_ = shop.house.run("orders", "history", order_id, "--json").rows()
+    then = placed["at"]
+    ran = shop.house.run("orders", "show", order_id, "--as-of", then, "--json")
+    assert ran.code == 0, ran
+    (order,) = ran.rows()
+    assert order["version"] < shop.order["version"]
+
+
+def test_a_key_is_printed_once_and_alone_and_ends_when_revoked(shop: Shop) -> None:
+    ran = shop.house.run("keys", "create", "passing", "--scope", "carrier")
+    assert (ran.code, ran.err) == (0, ""), ran
+    (key,) = ran.out.splitlines()
+    revoked = shop.house.run("keys", "revoke", key)
+    assert revoked.code == 0
+    listed = shop.house.run("keys", "list", "--json")
+    assert key.partition(".")[2] not in listed.out
+    (row,) = [row for row in listed.rows() if row["prefix"] == key.partition(".")[0]]
+    assert row["revoked"]
+    assert (row["name"], row["scope"]) == ("passing", "carrier")
+
+
+UNKNOWN = [
+    ("orders", "show", "ghost"),
+    ("orders", "history", "ghost"),
+    ("orders", "cancel", "ghost"),
+    ("orders", "show", "a b"),
+    ("deliveries", "show", "ghost"),
+    ("payments", "show", "ghost"),
+    ("catalog", "show", "ghost"),
+    ("catalog", "price", "GHOST", "1.00"),
+    ("catalog", "stock", "GHOST", "5"),
+    ("catalog", "price", "MUG-BLUE", "-1"),
+    ("log", "show", "999999"),
+    ("log", "tail", "--context", "nonsense"),
+    ("keys", "revoke", "sk_ghost"),
+    ("keys", "create", "web", "--scope", "root"),
+    ("keys", "create", "", "--scope", "shop"),
+]
+
+
+def test_what_is_refused_is_one_clear_line_and_exit_1_or_2(shop: Shop) -> None:
+    for ran in shop.house.run_all(UNKNOWN):
+        assert ran.out == "", ran
+        if ran.code != 2:
+            assert len(ran.complaint()) > 25
+
+
+USAGE = [
+    (),
+    ("nonsense",),
+    ("keys", "create", "web"),
+    ("serve", "--port", "99999"),
+    ("serve", "--workers", "0"),
+    ("log", "show", "one"),
+    ("orders", "list", "--limit", "0"),
+    ("catalog", "import", "/no/such/file.csv"),
+]
+
+
+def test_what_is_not_understood_is_exit_2(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for ran in house.run_all([tuple(words) for words in USAGE]):
+        assert ran.code == 2, ran
+        assert "Traceback" not in ran.err
+    assert not house.data.exists(), "nothing was started for it"
+
+
+def test_a_row_without_a_price_is_reported_and_the_rest_go_in(shop: Shop, tmp_path: Path) -> None:
+    prices = tmp_path / "list.csv"
+    prices.write_text("sku,name,price\nNEW-1,New,1.00\nNEW-2,Without,\nNEW-3,Newer,3.00\n")
+    ran = shop.house.run("catalog", "import", str(prices), "--stock", "5", "--json")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert "line 3" in ran.err + ran.out or '"line": 3' in ran.out
+    assert shop.house.run("catalog", "show", "NEW-3").code == 0
+    assert shop.house.run("catalog", "show", "NEW-2").code == 1
+
+
+def test_the_cli_and_the_shop_see_each_others_work(shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {shop.key}", "Idempotency-Key": "2", "Prefer": "wait=30"}
+    url = f"{shop.serving.address}/v1/orders"
+    order = httpx.post(url, json=basket(), headers=headers, timeout=40).json()
+    (cancelled,) = shop.house.run("orders", "cancel", order["order_id"], "--json").rows()
+    assert cancelled["status"] in ("cancelling", "cancelled")
+    answer = httpx.get(f"{url}/{order['order_id']}", headers=headers, timeout=40).json()
+    assert answer["status"] in ("cancelling", "cancelled")
+    (key,) = shop.house.run("keys", "create", "later", "--scope", "shop").out.split()
+    bearer = {"Authorization": f"Bearer {key}"}
+    assert httpx.get(url, headers=bearer, timeout=40).json() == {"data": [], "has_more": False}
+
+
+def test_the_address_of_a_running_shop_is_taken(shop: Shop) -> None:
+    port = shop.serving.address.rpartition(":")[2]
+    ran = shop.house.run("serve", "--port", port)
+    assert "--port" in ran.complaint()
+    assert port in ran.complaint()
+
+
+def test_a_shop_that_is_well_says_nothing_but_ready(shop: Shop) -> None:
+    assert [line for line in shop.serving.lines if not line.startswith("ready")] == []
+    told = "".join(shop.serving.out)
+    assert "curl" in told
+
+
+def test_the_demos_curl_places_an_order(shop: Shop) -> None:
+    told = "".join(shop.serving.out)
+    curl = told[told.index("curl -s") : told.index("\nThen look")]
+    done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60)
+    order = json.loads(done.stdout)
+    assert order["status"] == "confirmed", order
