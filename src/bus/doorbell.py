@@ -12,11 +12,14 @@ from redis.exceptions import RedisError
 
 from bus.tasks import ended
 
+QUIET = 0.005
+"""Seconds between two rings: what grows meanwhile is told in one."""
+
 log = structlog.get_logger(__name__)
 
 
 class Doorbell:
-    """One channel for all logs of a shop; a message is `<process> <context>`."""
+    """One channel for all logs of a shop; a message is `<process> <context> ...`."""
 
     def __init__(
         self, redis: Redis | None, prefix: str, process: str, heard: Callable[[str], None]
@@ -52,8 +55,8 @@ class Doorbell:
             self._ringing.clear()
             rung, self._rung = self._rung, set()
             try:
-                for context in rung:
-                    await redis.publish(self._channel, f"{self._process} {context}")
+                await redis.publish(self._channel, " ".join((self._process, *rung)))
+                await asyncio.sleep(QUIET)
             except (RedisError, OSError):
                 await asyncio.sleep(1)  # nobody hears it; the polls will do
 
@@ -64,9 +67,10 @@ class Doorbell:
                     await pubsub.subscribe(self._channel)
                     async for message in pubsub.listen():
                         if message["type"] == "message":
-                            process, _, context = message["data"].decode().partition(" ")
+                            process, *contexts = message["data"].decode().split()
                             if process != self._process:
-                                self._heard(context)
+                                for context in contexts:
+                                    self._heard(context)
             except (RedisError, OSError) as error:
                 log.info("doorbell.away", error=repr(error))
                 await asyncio.sleep(1)
