@@ -10,16 +10,20 @@ T = TypeVar("T")
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
-    """Cancel tasks, and wait until they have ended.
+    """Cancel tasks, and wait until they have ended; how they ended is of no interest any more.
 
     Again and again: before Python 3.12, `asyncio.wait_for`, through which the Redis client sends,
     may swallow a cancellation.
     """
-    pending = {task for task in tasks if task is not None and not task.done()}
+    ending = {task for task in tasks if task is not None}
+    pending = {task for task in ending if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=0.5)
+    for task in ending:
+        if not task.cancelled():
+            task.exception()  # else the loop complains that nobody has asked
 
 
 async def in_thread(work: Callable[[], T]) -> T:

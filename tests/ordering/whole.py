@@ -22,8 +22,8 @@ from ordering.contract import (
     PayOrder,
     PlaceOrder,
 )
-from ordering.order import Order
-from ordering.views import orders
+from ordering.order import Order, OrderPlaced, evolve
+from ordering.views import orders, present
 from payment.builtin import BuiltinGateway
 from payment.contract import Means as PaymentMeans
 from payment.gateway import Outcome
@@ -83,6 +83,8 @@ class Whole:
         self.gateway = gateway
         self.pieces = PIECES
         """How many pieces there are to sell."""
+        self.begun: list[asyncio.Task[Any]] = []
+        """What is under way when the shop stops; it is waited for."""
         self._ledger = payments["gateway_ledger"]
 
     async def stock_up(self, pieces: int = PIECES) -> None:
@@ -121,6 +123,12 @@ class Whole:
     async def events(self, context: str, stream: str) -> list[Event]:
         log = self.platform.contexts[context].log
         return [event for event, _ in await log.stream(stream)]
+
+    async def all_orders(self) -> list[OrderDocument]:
+        """Every order there is, as it was placed."""
+        commits = await self.platform.contexts["ordering"].log.read(0, limit=10_000)
+        events = [event for commit in commits for event, _, _ in commit.events]
+        return [present(evolve(None, e), 1) for e in events if isinstance(e, OrderPlaced)]
 
     async def happened(self, order: OrderDocument) -> list[str]:
         """The names of what has happened to an order."""
@@ -253,5 +261,6 @@ async def running(settings: Settings, *, work: bool = True) -> AsyncIterator[Who
     finally:
         whole.gateway.goes_on.set()
         await whole.platform.stop()
+        await asyncio.gather(*whole.begun)  # else it would open Redis again
         await shop.redis().aclose()
         shop.mongo().close()
