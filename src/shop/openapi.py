@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +15,7 @@ from spectree import Response, SpecTree
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bus.messages import Model
+from bus.messages import Command, Model
 from bus.rest import Endpoint
 
 
@@ -29,6 +30,20 @@ class ProblemDetails(Model):
     errors: tuple[dict[str, Any], ...]
     trace_id: str
     details: dict[str, Any] | None = None
+
+
+PROBLEMS = {
+    "400": "Malformed, or no Idempotency-Key",
+    "401": "No key that opens",
+    "403": "A key for something else",
+    "404": "Unknown, or another client's",
+    "409": "Refused by a rule: `code` says which",
+    "412": "No longer this version",
+    "413": "Too large",
+    "415": "Not JSON",
+    "422": "Not as the schema says, or an Idempotency-Key used with another body",
+    "503": "Busy: the same request may succeed after Retry-After seconds",
+}
 
 
 def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -48,7 +63,10 @@ def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     )
     routes = [Route(row.path, _stand_in(tree, row), methods=[row.method]) for row in endpoints]
     tree.register(Starlette(routes=routes))
-    return _with_examples(dict(tree.spec), endpoints)
+    document = dict(tree.spec)
+    for row in endpoints:
+        _complete(document["paths"][row.path][row.method.lower()], row)
+    return document
 
 
 def _stand_in(tree: SpecTree, row: Endpoint) -> Callable[..., Any]:
@@ -60,18 +78,35 @@ def _stand_in(tree: SpecTree, row: Endpoint) -> Callable[..., Any]:
     )
     asked = _without_path(row)
     told: dict[str, Any] = {f"HTTP_{row.status}": _answered(row)}
-    problems = ["401", "403", "409", "422", "503"] + (["404"] if "{" in row.path else [])
-    told |= {f"HTTP_{status}": ProblemDetails for status in sorted(problems)}
+    told |= {f"HTTP_{status}": ProblemDetails for status in _problems(row)}
     decorated: Callable[..., Any] = tree.validate(
         query=asked if row.method == "GET" and asked.model_fields else None,
         json=asked if row.method == "POST" else None,
         resp=Response(**told),
         tags=[row.message.type_name.partition(".")[0]],
         security={"key": []},
-        operation_id=row.message.type_name,
+        operation_id=_operation_id(row),
         skip_validation=True,
     )(stand_in)
     return decorated
+
+
+def _operation_id(row: Endpoint) -> str:
+    """A name that no other operation has: `get_orders_order_id_delivery`."""
+    words = re.findall(r"\w+", row.path.removeprefix("/v1"))
+    return "_".join([row.method.lower(), *words])
+
+
+def _problems(row: Endpoint) -> list[str]:
+    """The statuses of its problems."""
+    found = ["401", "403", "422", "503"]
+    if "{" in row.path:
+        found.append("404")
+    if row.method == "POST":
+        found += ["400", "409", "413", "415"]
+    if issubclass(row.message, Command):
+        found.append("412")
+    return sorted(found)
 
 
 def _without_path(row: Endpoint) -> Any:
@@ -98,20 +133,47 @@ def _answered(row: Endpoint) -> Any:
     return made
 
 
-def _with_examples(document: dict[str, Any], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """Add what spectree has no place for: examples and the headers that a client must or may
-    send."""
-    for row in endpoints:
-        operation = document["paths"][row.path][row.method.lower()]
-        if row.example is not None:
-            operation["requestBody"]["content"]["application/json"]["example"] = dict(row.example)
-        if row.creates:
-            operation["parameters"].append(
-                _header("Idempotency-Key", "Recognises a retry", required=True)
-            )
-        elif row.method == "POST":
-            operation["parameters"].append(_header("If-Match", "Refuse unless this is the version"))
-    return document
+def _complete(operation: dict[str, Any], row: Endpoint) -> None:
+    """Add what spectree has no place for: headers, the problems' media type, paths' patterns,
+    examples."""
+    schemas = row.message.model_json_schema()["properties"]
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            parameter["schema"] = schemas[parameter["name"]]
+        parameter.setdefault("description", "")
+    operation["parameters"] += _headers(row)
+    for status, response in operation["responses"].items():
+        if status in PROBLEMS:
+            schema = response["content"].pop("application/json")
+            response["content"] = {"application/problem+json": schema}
+            response["description"] = PROBLEMS[status]
+    told = operation["responses"][str(row.status)]
+    told["description"] = row.summary
+    if row.answer is None:
+        told["content"] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+    if row.method == "GET" and not row.listed:
+        operation["responses"]["304"] = {"description": "The asker has it already"}
+    if row.example is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = dict(row.example)
+    if row.method == "POST":
+        operation["requestBody"]["required"] = any(
+            field.is_required() and f"{{{name}}}" not in row.path
+            for name, field in row.message.model_fields.items()
+        )
+
+
+def _headers(row: Endpoint) -> list[dict[str, Any]]:
+    """The headers that a client must or may send."""
+    if not issubclass(row.message, Command):
+        if row.method == "GET" and not row.listed:
+            return [_header("If-None-Match", "304 if this is still its ETag")]
+        return []
+    found = [_header("Idempotency-Key", "Recognises a retry", required=row.creates)]
+    if not row.creates:
+        found.append(_header("If-Match", "Refuse unless this is the version"))
+    if row.message.type_name.startswith("ordering."):
+        found.append(_header("Prefer", "`wait=N`: answer once settled, after N seconds at most"))
+    return found
 
 
 def _header(name: str, why: str, *, required: bool = False) -> dict[str, Any]:
@@ -126,29 +188,89 @@ def _header(name: str, why: str, *, required: bool = False) -> dict[str, Any]:
 
 def page(document: dict[str, Any]) -> str:
     """The document for people: one plain page that needs no script and no other host."""
-    rows = []
+    groups: dict[str, list[str]] = {}
+    links: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-            example = body.get("example")
-            shown = f"<pre>{html.escape(json.dumps(example, indent=2))}</pre>" if example else ""
-            rows.append(
-                f"<section><h2><code>{method.upper()} {html.escape(path)}</code></h2>"
-                f"<p>{html.escape(operation['summary'])}</p>"
-                f"<p class=more>{html.escape(operation['description'])}</p>{shown}</section>"
+            tag = operation["tags"][0]
+            groups.setdefault(tag, []).append(_section(path, method, operation))
+            links.setdefault(tag, []).append(
+                f'<li><a href="#{operation["operationId"]}">{html.escape(operation["summary"])}</a>'
             )
-    return _PAGE.format(title=html.escape(document["info"]["title"]), rows="\n".join(rows))
+    return _PAGE.format(
+        title=html.escape(document["info"]["title"]),
+        version=html.escape(document["info"]["version"]),
+        links="\n".join(f"<h2>{tag}</h2><ul>{''.join(found)}</ul>" for tag, found in links.items()),
+        rows="\n".join(f"<h2>{tag}</h2>{''.join(found)}" for tag, found in groups.items()),
+    )
+
+
+def _section(path: str, method: str, operation: dict[str, Any]) -> str:
+    """One operation: what it does, what to send, what comes back."""
+    description = operation["description"].replace("`", "")
+    asked = "".join(
+        f"<tr><td><code>{html.escape(parameter['name'])}</code><td>{parameter['in']}"
+        f"<td>{html.escape(parameter['description'] or _kind(parameter['schema']))}"
+        f"{' <b>required</b>' if parameter['required'] else ''}"
+        for parameter in operation["parameters"]
+    )
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    example = body.get("example")
+    told = "".join(
+        f"<tr><td><code>{status}</code><td>{html.escape(response['description'])}"
+        for status, response in sorted(operation["responses"].items())
+    )
+    return (
+        f'<section id="{operation["operationId"]}">'
+        f"<h3><code class={method}>{method.upper()}</code> <code>{html.escape(path)}</code></h3>"
+        f"<p>{html.escape(operation['summary'])}</p>"
+        f"<p class=more>{html.escape(description)}</p>"
+        + (f"<table>{asked}</table>" if asked else "")
+        + (f"<pre>{html.escape(json.dumps(example, indent=2))}</pre>" if example else "")
+        + f"<details><summary>Answers</summary><table>{told}</table></details></section>"
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A schema in a word or two."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    for kind in kinds:
+        if "enum" in kind:
+            return ", ".join(map(str, kind["enum"]))
+        if kind.get("type") not in (None, "null"):
+            least, most = kind.get("minimum"), kind.get("maximum")
+            limits = f", {least} to {most}" if most is not None else ""
+            return f"{kind['type']}{limits}"
+    return ""
 
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}: the REST surface</title>
 <style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
-}} section {{ border-top: 1px solid #8884; padding: .5rem 0; }} h2 {{ font-size: 1rem; margin: .5rem
-0; }} p {{ margin: .3rem 0; }} .more {{ opacity: .75; }} pre {{ background: #8881; padding: .75rem;
-overflow: auto; border-radius: 6px; }} </style> <h1>{title}</h1> <p>The whole contract is <a
-href="/openapi.json">openapi.json</a>. Send <code>Authorization: Bearer &lt;key&gt;</code> with
-every request.</p> {rows}
+:root {{ color-scheme: light dark; --line: #8884; --soft: #8881; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1rem; }}
+@media (min-width: 56rem) {{
+  body {{ display: grid; grid-template-columns: 14rem 1fr; gap: 0 3rem; }}
+  header {{ grid-column: 1 / 3; }}
+  nav {{ position: sticky; top: 0; align-self: start; max-height: 100vh; overflow: auto; }}
+}}
+nav ul {{ list-style: none; margin: 0; padding: 0; }}
+h2 {{ font-size: .9rem; letter-spacing: .06em; text-transform: uppercase; opacity: .7; }}
+h3 {{ font-size: 1rem; margin: .5rem 0; overflow-wrap: anywhere; }}
+section {{ border-top: 1px solid var(--line); padding: .75rem 0; }}
+p {{ margin: .3rem 0; }} .more {{ opacity: .75; white-space: pre-line; }}
+code.get, code.post {{ border-radius: 4px; padding: .1rem .4rem; color: #fff; }}
+code.get {{ background: #276749; }} code.post {{ background: #2b5a9b; }}
+table {{ border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }}
+td {{ padding: .15rem 1.25rem .15rem 0; vertical-align: top; }}
+pre {{ background: var(--soft); padding: .75rem; overflow: auto; border-radius: 6px; }}
+summary {{ cursor: pointer; opacity: .75; }}
+</style>
+<header><h1>{title} {version}</h1>
+<p>The whole contract is <a href="/openapi.json">openapi.json</a>. Send <code>Authorization: Bearer
+&lt;key&gt;</code> with every request; <code>shop keys create</code> makes a key. Errors are
+<code>application/problem+json</code>, and <code>code</code> says which.</p></header>
+<nav>{links}</nav>
+<main>{rows}</main>
 """

@@ -1,0 +1,172 @@
+"""The OpenAPI document: it describes every row, what is answered fits it, its examples work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bus.rest import Endpoint
+from tests.shop.clients import Client, Running, basket
+
+
+@pytest.fixture
+async def document(shop: Running) -> dict[str, Any]:
+    answer = await shop.with_key(None).get("/openapi.json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, found in document["paths"].items()
+        for method, operation in found.items()
+    }
+
+
+def references(node: Any) -> Iterator[str]:
+    """Every `$ref` below a node."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for inner in node.values():
+            yield from references(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from references(inner)
+
+
+async def test_it_describes_every_row_and_nothing_else(
+    shop: Running, document: dict[str, Any]
+) -> None:
+    assert set(operations(document)) == {(row.method, row.path) for row in shop.endpoints}
+
+
+async def test_it_is_a_whole_openapi_3_1_document(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["title"] == "Storefold"
+    assert document["info"]["version"]
+    assert document["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
+    found = operations(document)
+    names = [operation["operationId"] for operation in found.values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z_]+[a-z]", name) for name in names), names
+    for reference in references(document):
+        assert reference.startswith("#/components/schemas/")
+        assert reference.rpartition("/")[2] in document["components"]["schemas"], reference
+
+
+async def test_each_operation_says_what_it_takes_and_answers(
+    shop: Running, document: dict[str, Any]
+) -> None:
+    for row in shop.endpoints:
+        operation = operations(document)[row.method, row.path]
+        assert operation["summary"] == row.summary
+        assert operation["security"] == [{"key": []}]
+        assert f"Scope: {row.scope}" in operation["description"]
+        parameters = {(p["in"], p["name"]): p for p in operation["parameters"]}
+        in_path = {name for where, name in parameters if where == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", row.path))
+        assert all(p["required"] for (where, _), p in parameters.items() if where == "path")
+        assert all("schema" in parameter for parameter in parameters.values())
+        rest = set(row.message.model_fields) - in_path
+        if row.method == "GET":
+            assert {name for where, name in parameters if where == "query"} == rest
+            assert "requestBody" not in operation
+        else:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            assert set(named["properties"]) == rest
+            assert operation["requestBody"]["required"] == bool(named.get("required"))
+        key = parameters.get(("header", "Idempotency-Key"), {"required": False})
+        assert key["required"] == row.creates
+        assert str(row.status) in operation["responses"]
+
+
+async def test_every_problem_has_its_media_type_and_is_described(document: dict[str, Any]) -> None:
+    for (method, path), operation in operations(document).items():
+        answers = operation["responses"]
+        assert {"401", "403", "422", "503"} <= set(answers), path
+        assert ("404" in answers) == ("{" in path)
+        assert ("400" in answers) == (method == "POST")
+        for status, answer in answers.items():
+            assert answer["description"], (path, status)
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"]
+
+
+def shown(row: Endpoint, body: Any) -> None:
+    """Fails unless an answer is as the row's model, and so the document, says."""
+    things = body["data"] if row.listed else [body]
+    assert things, row.path
+    for thing in things:
+        try:
+            row.answer.model_validate(thing, strict=False)
+        except ValidationError as error:
+            raise AssertionError(f"{row.method} {row.path}: {error}") from None
+
+
+async def test_what_is_answered_is_as_it_says_and_its_examples_work(
+    shop: Running, web: Client, carrier: Client
+) -> None:
+    ids = {"product_id": "mug", "order_id": "", "delivery_id": "", "n": "1"}
+    rows = sorted(shop.endpoints, key=lambda row: (row.path != "/v1/orders", row.method == "GET"))
+    assert rows[0].creates
+    seen = 0
+    for row in [*rows, *rows]:  # the second time there is something to list
+        client = web if row.scope == "shop" else carrier
+        path = row.path.format(**ids)
+        if row.answer is None or "/returns" in path or "/events" in path or "/balances" in path:
+            continue
+        if row.path.endswith(("/payment", "/cancel")) or row.scope == "carrier":
+            ids |= await fresh(web, declined=row.path.endswith("/payment"))
+            path = row.path.format(**ids)
+        if row.method == "GET":
+            answer = await client.get(path)
+        else:
+            answer = await client.post(path, dict(row.example or {}), prefer="wait=15")
+        assert answer.status_code == row.status, (path, answer.text)
+        if row.path == "/v1/orders" and row.method == "POST":
+            ids |= {name: answer.json()[name] for name in ("order_id", "delivery_id")}
+            await web.becomes(answer.json(), fulfillment_status="scheduled")
+            await listed(web)
+        shown(row, answer.json())
+        seen += 1
+    assert seen >= 20
+
+
+async def fresh(web: Client, *, declined: bool) -> dict[str, str]:
+    """An order to change: one whose payment was declined, or one that is on its way."""
+    if declined:
+        refused = {"method": "card", "token": "pm_card_chargeDeclined"}
+        order = await web.placed(payment=refused)
+    else:
+        order = await web.becomes(await web.placed(), fulfillment_status="scheduled")
+    return {name: order[name] for name in ("order_id", "delivery_id")}
+
+
+async def listed(web: Client) -> None:
+    """Wait until the lists show what was placed last."""
+    answer = await web.post("/v1/orders", basket(), idempotency_key="listed")
+    position = answer.headers["storefold-position"]
+    assert (await web.get(f"/v1/orders?min_position={position}")).status_code == 200
+
+
+async def test_the_page_for_people_needs_no_script_and_no_other_host(
+    shop: Running, document: dict[str, Any]
+) -> None:
+    answer = await shop.with_key(None).get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    page = answer.text
+    assert "<script" not in page
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page)
+    assert "@import" not in page
+    assert "url(" not in page
+    for (_, path), operation in operations(document).items():
+        assert path in page
+        assert f'id="{operation["operationId"]}"' in page
+        assert f'href="#{operation["operationId"]}"' in page
