@@ -1,0 +1,187 @@
+"""Histories of every shape, one stream each, to be written down as golden streams."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bus.messages import Address, Event, Money, Position
+from catalog.commands import Picture
+from catalog.contract import (
+    AllocationFailed,
+    Line,
+    ReservationLapsed,
+    StockDenied,
+    StockReserved,
+)
+from catalog.item import (
+    ItemAllocated,
+    ItemDeallocated,
+    ItemListed,
+    ItemReleased,
+    ItemRenamed,
+    ItemReserved,
+    ItemShipped,
+    PriceChanged,
+    StockAdjusted,
+)
+from catalog.product import (
+    Description,
+    PicturesChanged,
+    ProductDescribed,
+    ProductListed,
+    Shown,
+    Variant,
+    VariantsChanged,
+)
+from catalog.reservation import ReservationAllocated, ReservationReleased, ReservationShipped
+from delivery.contract import (
+    DeliveryCancelled,
+    DeliveryDelivered,
+    DeliveryPickedUp,
+    DeliveryReturned,
+    DeliveryScheduled,
+    Slot,
+)
+from delivery.delivery import CheckpointRecorded
+from tests.ordering.histories import SHAPES as ORDERS
+from tests.payment import histories as payment
+
+WRITTEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+PRICE = Money(amount=18_90, currency="EUR")
+LINES = (
+    Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),
+    Line(sku="MUG-RED", quantity=1, unit_price=PRICE),
+)
+RESERVED = StockReserved(reservation_id="ord_1", lines=LINES, expires_at=WRITTEN)
+ALLOCATED = ReservationAllocated(reservation_id="ord_1")
+RELEASED = ReservationReleased(reservation_id="ord_1")
+LAPSED = ReservationLapsed(reservation_id="ord_1")
+
+LISTED = ItemListed(sku="MUG-BLUE", product_id="mug", name="Mug, blue", price=PRICE)
+STOCKED = StockAdjusted(sku="MUG-BLUE", change=10, reason="first stock")
+
+MUG = Description(name="Mug", description="Holds tea.", brand="Clay", category="Kitchen")
+PAGE = ProductListed(product_id="mug", about=MUG)
+PICTURE = Picture(digest="ab" * 32, width=640, height=480)
+BLUE = Variant(sku="MUG-BLUE", name="Mug, blue")
+
+DOOR = Address(
+    house_number="12",
+    road="Äulestrasse",
+    sub_district="Mühleholz",
+    district="Vaduz",
+    state="Oberland",
+    postcode="9490",
+    country="LI",
+    position=Position(lat=47.1415, lon=9.5215),
+)
+SLOT = Slot.model_validate({"slot_id": "s1", "from": WRITTEN, "to": WRITTEN + timedelta(hours=2)})
+SCHEDULED = DeliveryScheduled(
+    delivery_id="dlv_1",
+    reference="ord_1",
+    warehouse_id="vaduz",
+    destination=DOOR,
+    carrier="house",
+    tracking_number="7K3M-9QXT-4B2W-H",
+    slot=SLOT,
+)
+
+
+def seen(status: str, minute: int) -> CheckpointRecorded:
+    return CheckpointRecorded.model_validate(
+        {
+            "delivery_id": "dlv_1",
+            "reference": "ord_1",
+            "status": status,
+            "at": WRITTEN + timedelta(minutes=minute),
+            "position": Position(lat=47.15, lon=9.51),
+            "note": "by van",
+        }
+    )
+
+
+PICKED_UP = DeliveryPickedUp(delivery_id="dlv_1", reference="ord_1", at=WRITTEN)
+ON_THE_ROAD: list[Event] = [SCHEDULED, PICKED_UP, seen("picked_up", 0), seen("en_route", 5)]
+
+SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
+    "ordering": ORDERS,
+    "payment": {
+        "paying": [payment.requested()],
+        "declined": [payment.requested(), payment.declined()],
+        "asked": [payment.requested(), payment.needs_action()],
+        "authorized": payment.AUTHORIZED,
+        "captured": payment.TAKEN,
+        "refunded": [*payment.TAKEN, payment.CANCELLING, payment.REFUNDING, payment.REFUNDED],
+        "voided": [
+            *payment.AUTHORIZED,
+            payment.CANCELLING,
+            payment.voiding(),
+            payment.attempt_voided(),
+            payment.VOIDED,
+        ],
+        "paid_at_the_second_attempt": [
+            payment.requested(),
+            payment.declined(),
+            payment.requested(2),
+            payment.authorized(2),
+        ],
+        "cancelled_before_it_began": [payment.VOIDED],
+    },
+    "delivery": {
+        "scheduled": [SCHEDULED],
+        "on_the_road": ON_THE_ROAD,
+        "delivered": [
+            *ON_THE_ROAD,
+            seen("delivered", 30),
+            DeliveryDelivered(delivery_id="dlv_1", reference="ord_1", at=WRITTEN),
+        ],
+        "returned": [
+            *ON_THE_ROAD,
+            seen("attempt_failed", 30),
+            seen("returned_to_sender", 90),
+            DeliveryReturned(delivery_id="dlv_1", reference="ord_1", at=WRITTEN),
+        ],
+        "cancelled": [SCHEDULED, DeliveryCancelled(delivery_id="dlv_1", reference="ord_1")],
+        "cancelled_before_it_was_scheduled": [
+            DeliveryCancelled(delivery_id="dlv_1", reference="ord_1")
+        ],
+    },
+    "catalog.items": {
+        "listed": [LISTED],
+        "sold": [
+            LISTED,
+            STOCKED,
+            ItemRenamed(sku="MUG-BLUE", name="Mug, navy"),
+            PriceChanged(sku="MUG-BLUE", price=Money(amount=19_90, currency="EUR")),
+            ItemReserved(sku="MUG-BLUE", quantity=3),
+            ItemReleased(sku="MUG-BLUE", quantity=1),
+            ItemAllocated(sku="MUG-BLUE", quantity=2),
+            ItemDeallocated(sku="MUG-BLUE", quantity=1),
+            ItemShipped(sku="MUG-BLUE", quantity=1),
+            StockAdjusted(sku="MUG-BLUE", change=-2, reason="broken"),
+        ],
+    },
+    "catalog.products": {
+        "listed": [PAGE],
+        "changed": [
+            PAGE,
+            VariantsChanged(product_id="mug", variants=(BLUE,)),
+            PicturesChanged(
+                product_id="mug",
+                pictures=(Shown(number=1, picture=PICTURE),),
+            ),
+            ProductDescribed(product_id="mug", about=MUG.model_copy(update={"brand": ""})),
+        ],
+    },
+    "catalog.reservations": {
+        "held": [RESERVED],
+        "denied": [StockDenied(reservation_id="ord_1", reason="out_of_stock", skus=("MUG-BLUE",))],
+        "allocated": [RESERVED, ALLOCATED],
+        "shipped": [RESERVED, ALLOCATED, ReservationShipped(reservation_id="ord_1")],
+        "released": [RESERVED, RELEASED],
+        "released_before_it_was_asked_for": [RELEASED],
+        "lapsed": [RESERVED, LAPSED],
+        "failed": [RESERVED, LAPSED, AllocationFailed(reservation_id="ord_1", skus=("MUG-RED",))],
+        "had_again": [RESERVED, LAPSED, ALLOCATED],
+    },
+}

@@ -1,0 +1,101 @@
+"""What golden streams are made of. New ones are written with `python -m tests.golden.streams` in
+the repository's root; those that are there stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import bson
+from bson import json_util
+from bson.codec_options import CodecOptions
+from bson.json_util import JSONOptions
+from pydantic import TypeAdapter
+
+from bus.commits import Codec, Meta, Recorded, Write
+from bus.messages import Event
+from bus.streams import Kind
+from catalog.handlers import items, products, reservations
+from catalog.item import Item, ItemEvent
+from catalog.product import Product, ProductEvent
+from catalog.reservation import Reservation, ReservationEvent
+from delivery.delivery import DeliveryEvent
+from delivery.handlers import DELIVERY
+from delivery.views import document
+from ordering.order import OrderEvent
+from ordering.views import orders, present
+from payment.handlers import payments
+from payment.payment import Payment, PaymentEvent
+from tests.golden.shapes import SHAPES, WRITTEN
+
+FOLDER = Path(__file__).parent
+
+UTC_TIMES = JSONOptions(tz_aware=True)
+
+
+class Sort(NamedTuple):
+    """A sort of stream: its events, how they fold, and what is shown of the state they lead to."""
+
+    events: Sequence[type[Event]]
+    kind: Kind[Any]
+    shown: Callable[[Any], Any]
+
+
+def as_json(shape: type[Any]) -> Callable[[Any], Any]:
+    """Shows a state as it is."""
+    adapter = TypeAdapter(shape)
+    return lambda state: adapter.dump_python(state, mode="json")
+
+
+SORTS: Mapping[str, Sort] = {
+    "ordering": Sort(
+        get_args(OrderEvent), orders, lambda order: present(order, 1).model_dump(mode="json")
+    ),
+    "payment": Sort(get_args(PaymentEvent), payments, as_json(Payment)),
+    "delivery": Sort(
+        get_args(DeliveryEvent), DELIVERY, lambda it: document(it, None).model_dump(mode="json")
+    ),
+    "catalog.items": Sort(get_args(ItemEvent), items, as_json(Item)),
+    "catalog.products": Sort(get_args(ProductEvent), products, as_json(Product)),
+    "catalog.reservations": Sort(get_args(ReservationEvent), reservations, as_json(Reservation)),
+}
+
+
+def replayed(sort: Sort, stored: Sequence[Mapping[str, Any]]) -> Any:
+    """What is shown when stored events are read and folded as the log's are."""
+    codec = Codec(sort.events)
+    state: Any = None
+    for event in stored:
+        state = sort.kind.evolve(state, codec.event(event["type"], event["data"]))
+    return sort.shown(state)
+
+
+def stored(sort: Sort, history: Sequence[Event]) -> list[Mapping[str, Any]]:
+    """Events as MongoDB gives them back."""
+    recorded = tuple(Recorded(event, "s", 1) for event in history)
+    meta = Meta("c", None, "system:storefold", None, None)
+    commit = Codec(sort.events).document("c", (Write("s", 1),), recorded, WRITTEN, meta)
+    read: dict[str, Any] = bson.decode(bson.encode(commit), CodecOptions(tz_aware=True))
+    return [{"type": event["type"], "data": event["data"]} for event in read["events"]]
+
+
+def load(path: Path) -> Any:
+    """A golden stream."""
+    return json_util.loads(path.read_text(), json_options=UTC_TIMES)
+
+
+def write_new() -> None:
+    """Write down the shapes that have no file yet."""
+    for name, shapes in SHAPES.items():
+        for shape, history in shapes.items():
+            path = FOLDER / name / f"{shape}.json"
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                events = stored(SORTS[name], history)
+                golden = {"events": events, "leads_to": replayed(SORTS[name], events)}
+                path.write_text(json_util.dumps(golden, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    write_new()
