@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -19,6 +20,9 @@ from bus.problems import Problem, unreadable
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
+
+BODY_WITHIN = 15.0
+"""Seconds in which a body arrives, at most."""
 
 MAX_WAIT = 30
 """Seconds that a client may ask to wait."""
@@ -188,20 +192,30 @@ def twice(name: str) -> dict[str, str]:
 
 
 async def body_of(http: HttpRequest) -> bytes:
-    """The body, as far as it may be that large and is JSON; raises `Problem` 413 and 415."""
+    """The body, as far as it may be that large and is JSON; raises `Problem` 408, 413
+    and 415."""
     kind = http.headers.get("content-type", "")
     parts = []
     size = 0
-    async for part in http.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            raise Problem(
-                413,
-                "too_large",
-                f"a body may have {MAX_BODY} bytes",
-                headers={"Connection": "close"},
-            )
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            async for part in http.stream():
+                size += len(part)
+                if size > MAX_BODY:
+                    raise Problem(
+                        413,
+                        "too_large",
+                        f"a body may have {MAX_BODY} bytes: send less",
+                        headers={"Connection": "close"},
+                    )
+                parts.append(part)
+    except TimeoutError:
+        raise Problem(
+            408,
+            "too_slow",
+            f"the body did not arrive within {BODY_WITHIN:g} s: send it again",
+            headers={"Connection": "close"},
+        ) from None
     if size and kind.partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "not_json", f"send application/json, not {kind or 'a body of no type'}")
     return b"".join(parts)

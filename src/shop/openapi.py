@@ -172,7 +172,7 @@ def _headers(row: Endpoint) -> list[dict[str, Any]]:
     if not row.creates:
         found.append(_header("If-Match", "Refuse unless this is the version"))
     if row.message.type_name.startswith("ordering."):
-        found.append(_header("Prefer", "`wait=N`: answer once settled, after N seconds at most"))
+        found.append(_header("Prefer", "wait=N: answer once settled, after N seconds at most"))
     return found
 
 

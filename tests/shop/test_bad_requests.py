@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -128,6 +129,33 @@ async def test_a_trace_is_found_by_the_id_that_the_client_gave(web: Client) -> N
     assert len(problem(answer, 404)["trace_id"]) == 32
 
 
+def scope_of(web: Client) -> dict[str, Any]:
+    """A request whose body is still to come."""
+    return {
+        "type": "http", "method": "POST", "path": "/v1/orders", "raw_path": b"/v1/orders",
+        "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+        "headers": [(b"authorization", f"Bearer {web.key}".encode())],
+    }  # fmt: skip
+
+
+async def test_who_does_not_send_what_was_announced_is_not_waited_for(
+    shop: Running, web: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.rest.BODY_WITHIN", 0.05)
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await shop.app(scope_of(web), receive, send)
+    assert sent[0]["status"] == 408
+    assert b'"code": "too_slow"' in sent[1]["body"]
+
+
 async def test_who_leaves_in_the_middle_is_no_fault_of_ours(
     shop: Running, web: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,12 +169,7 @@ async def test_who_leaves_in_the_middle_is_no_fault_of_ours(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http", "method": "POST", "path": "/v1/orders", "raw_path": b"/v1/orders",
-        "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
-        "headers": [(b"authorization", f"Bearer {web.key}".encode())],
-    }  # fmt: skip
-    await shop.app(scope, receive, send)
+    await shop.app(scope_of(web), receive, send)
     assert told == []
     assert sent[0]["status"] == 499
 
