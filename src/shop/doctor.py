@@ -111,9 +111,11 @@ def _stuck(database: Any) -> Iterator[Finding]:
         "$or": [
             {"doc.status": "cancelling"},
             {"doc.status": "pending", "doc.expires_at": {"$lt": now() - STUCK}},
+            {"doc.status": "confirmed", "doc.fulfillment_status": "unfulfilled"},
             {
                 "doc.status": "confirmed",
-                "doc.fulfillment_status": {"$in": ["unfulfilled", "delivered"]},
+                "doc.payment_status": "authorized",  # which is captured once it has been shipped
+                "doc.fulfillment_status": {"$in": ["shipped", "delivered"]},
             },
         ],
     }

@@ -29,7 +29,7 @@ from ordering.order import (
     evolve,
 )
 
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 NOW = START + timedelta(minutes=5)
 EXPIRY = START + timedelta(minutes=30)
 

@@ -1,0 +1,61 @@
+"""No order is left behind in silence: what should move on by itself and does not is shown."""
+
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from bus.messages import now
+from bus.views import Documents, Stored
+from ordering.contract import TERMINAL
+from ordering.views import ORDERS
+from shop import doctor
+from tests.ordering.histories import SHAPES, replay
+
+pytestmark = pytest.mark.anyio
+
+STUCK = {"new", "paying", "refused", "asked", "paid", "under_way", "at_the_door"} | {
+    "cancelling",
+    "sent_back",
+}
+"""Stages that an order leaves by itself, or by its expiry, which is long ago."""
+
+WAITING = {
+    "scheduled": "the carrier has not come yet",
+    "captured": "the carrier is on the road",
+}
+"""Stages that may last."""
+
+
+def findings(database: Any) -> list[str]:
+    return [found.detail for found in doctor._stuck(database) if found.state == "bad"]
+
+
+@pytest.mark.parametrize("stage", SHAPES)
+async def test_an_order_that_stays_where_it_should_not_is_shown(
+    mongo: MongoClient[dict[str, Any]], prefix: str, stage: str
+) -> None:
+    order = replay(SHAPES[stage])
+    assert order.updated_at < now() - doctor.STUCK
+    assert order.expires_at < now() - doctor.STUCK
+    database = mongo[f"{prefix}_ordering"]
+    await Documents(ORDERS, database).put([Stored("ord_1", order, 1, 1, 1)])
+    assert findings(database) == (["ord_1"] if stage in STUCK else [])
+
+
+async def test_an_order_that_has_just_moved_is_not_shown(
+    mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    database = mongo[f"{prefix}_ordering"]
+    documents = Documents(ORDERS, database)
+    for number, stage in enumerate(sorted(STUCK), start=1):
+        fresh = SHAPES[stage][-1].model_copy(update={"at": now()})
+        order = replay([*SHAPES[stage][:-1], fresh])
+        await documents.put([Stored(stage, order, 1, number, number)])
+    assert findings(database) == []
+
+
+def test_every_stage_moves_by_itself_or_may_last_or_has_ended() -> None:
+    for stage, history in SHAPES.items():
+        ended = replay(history).status in TERMINAL
+        assert [stage in STUCK, stage in WAITING, ended].count(True) == 1, stage
