@@ -23,6 +23,7 @@ from bus.mongo import connect
 from bus.platform import Platform
 from shop import logs
 from shop.child import end_with_parent
+from shop.protocol import Protocol
 from shop.running import assembled
 from shop.settings import Settings, load
 from shop.web import application
@@ -124,7 +125,7 @@ def _config(app: Starlette | str, **more: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 import typer
 
 from shop.cli import app
+from shop.protocol import MAX_HEAD
 from tests.shop.clients import DOOR, basket
 from tests.shop.commands import SHOP, House, Serving, serving
 
@@ -231,3 +233,36 @@ def test_the_demos_curl_places_an_order(shop: Shop) -> None:
     done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60)
     order = json.loads(done.stdout)
     assert order["status"] == "confirmed", order
+
+
+def spoken(address: str, *parts: bytes) -> bytes:
+    """What is answered to these bytes."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        for part in parts:
+            line.sendall(part)
+        return line.recv(4096)
+
+
+HEAD = b"GET /livez HTTP/1.1\r\nHost: shop\r\n"
+
+
+def test_what_is_not_http_is_a_problem_too(shop: Shop) -> None:
+    for garbage in (
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        HEAD + b"Content-Length: -5\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    ):
+        head, _, body = spoken(shop.serving.address, garbage).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"content-type: application/problem+json" in head
+        assert json.loads(body)["code"] == "malformed"
+
+
+def test_a_head_without_end_is_refused(shop: Shop) -> None:
+    assert b" 200 OK" in spoken(shop.serving.address, HEAD, b"X: " + b"a" * 30_000, b"\r\n\r\n")
+    # Not a byte more than is needed: the answer is lost when a line is closed with some unread.
+    answer = spoken(shop.serving.address, HEAD, b"a" * (MAX_HEAD + 1 - len(HEAD)))
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code": "head_too_large"' in answer
