@@ -108,13 +108,12 @@ class Handlers:
     async def book_delivery(
         self, command: steps.BookDelivery, envelope: Envelope[steps.BookDelivery]
     ) -> None:
-        """Have the goods brought, unless the order was called off meanwhile.
+        """Have the goods brought to where the order says; no second event here tells the address.
 
-        The destination stands in the order and is told to delivery, but in no second event here.
+        That holds for an order that was called off meanwhile, too: then delivery hears that next.
         """
-        order = (await self._home.streams.load(orders(command.order_id))).state
-        if order is None or order.status != "confirmed":
-            return
+        found = await self._home.streams.load(orders(command.order_id))
+        order = known(found.state, command.order_id)
         wanted = ScheduleDelivery(
             delivery_id=order.delivery_id,
             reference=order.order_id,

@@ -19,6 +19,7 @@ from delivery.contract import (
     DeliveryReturned,
     ScheduleDelivery,
 )
+from ordering.commands import BookDelivery
 from ordering.contract import (
     AwaitOrder,
     CancelOrder,
@@ -613,3 +614,14 @@ async def test_paying_with_other_means_is_remembered(opened: Open) -> None:
         await shop.send(PayOrder(order_id=order_id, method="store_credit", token="b1"))
         order = await shop.state(order_id)
         assert order.means == Means(method="store_credit", token="b1")
+
+
+async def test_a_delivery_is_booked_whatever_a_replica_believes_of_the_order(opened: Open) -> None:
+    async with opened(work=False) as shop:
+        order_id = (await shop.place()).answer.order_id
+        # It has not heard of the confirmation yet: that must not keep the goods from being booked.
+        await shop.send(BookDelivery(order_id=order_id))
+        (asked,) = shop.others.told_to(ScheduleDelivery)
+        assert (asked.reference, asked.destination) == (order_id, DOOR)
+        with pytest.raises(NotFound):
+            await shop.send(BookDelivery(order_id="ord_none"))
