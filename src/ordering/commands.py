@@ -7,7 +7,10 @@ from ordering.contract import NextAction, Slot
 
 
 class Step(Command[None]):
-    """One step of an order's life. Taken twice, or too late, it changes nothing."""
+    """One step of an order's life.
+
+    Taken twice, or too late, it changes nothing; refused with `too_early` before its turn.
+    """
 
     order_id: str
 

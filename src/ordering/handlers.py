@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
 from bus.platform import Context
 from bus.streams import Decided
-from catalog.contract import GetOffers
+from catalog.contract import GetOffers, Offer
 from delivery.contract import QuoteDelivery, ScheduleDelivery
 from ordering import commands as steps
 from ordering import pricing, rules
@@ -21,7 +21,6 @@ from ordering.contract import (
     OrderDocument,
     PayOrder,
     PlaceOrder,
-    PricedItem,
     Quote,
     QuoteBasket,
 )
@@ -67,7 +66,8 @@ class Handlers:
 
     async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
         """What the basket costs now."""
-        return await self._quote(query, envelope)
+        priced, offers = await self._price(query, envelope)
+        return pricing.quote(priced, pricing.in_stock(query.items, offers), now())
 
     async def place(
         self, command: PlaceOrder, envelope: Envelope[PlaceOrder]
@@ -165,45 +165,37 @@ class Handlers:
     async def _placed(
         self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]
     ) -> OrderPlaced:
-        quoted = await self._quote(command, envelope)
-        pricing.check_total(quoted, command.expected_total)
+        priced, _ = await self._price(command, envelope)
+        total = priced.total
+        pricing.check_total(total, command.expected_total)
         at = now()
         return OrderPlaced(
             order_id=order_id,
             client=envelope.principal.name,
             buyer_id=command.buyer_id,
-            items=tuple(_without_availability(item) for item in quoted.items),
+            items=priced.items,
             destination=command.destination,
-            product_cost=quoted.product_cost,
-            delivery_cost=quoted.delivery_cost,
-            total=quoted.total,
+            product_cost=priced.goods,
+            delivery_cost=priced.way.cost,
+            total=total,
             means=command.payment,
             payment_id=order_id.replace("ord_", "pay_"),
             delivery_id=order_id.replace("ord_", "dlv_"),
-            warehouse_id=quoted.warehouse_id,
-            slot=pricing.chosen_slot(quoted, command.slot_id),
+            warehouse_id=priced.way.warehouse_id,
+            slot=pricing.chosen_slot(priced.way.slots, command.slot_id),
             at=at,
             reserved_until=at + self._reservation_ttl,
             expires_at=at + self._expiry,
         )
 
-    async def _quote(self, basket: QuoteBasket | PlaceOrder, envelope: Envelope[Any]) -> Quote:
+    async def _price(
+        self, basket: QuoteBasket | PlaceOrder, envelope: Envelope[Any]
+    ) -> tuple[pricing.Priced, Sequence[Offer]]:
+        """The basket at today's prices, and what they were made of."""
         skus = tuple(dict.fromkeys(item.sku for item in basket.items))
-        items = pricing.price_items(
-            basket.items, await self._bus.ask(GetOffers(skus=skus), envelope)
-        )
+        offers = await self._bus.ask(GetOffers(skus=skus), envelope)
+        items = pricing.price_items(basket.items, offers)
         goods = pricing.product_cost(items)
-        way = await self._bus.ask(
-            QuoteDelivery(destination=basket.destination, goods=goods), envelope
-        )
-        return pricing.quote(items, goods, way, now())
-
-
-def _without_availability(item: PricedItem) -> PricedItem:
-    return PricedItem(
-        sku=item.sku,
-        name=item.name,
-        quantity=item.quantity,
-        unit_price=item.unit_price,
-        line_total=item.line_total,
-    )
+        wanted = QuoteDelivery(destination=basket.destination, goods=goods)
+        way = await self._bus.ask(wanted, envelope)
+        return pricing.with_delivery(items, goods, way), offers

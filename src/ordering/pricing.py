@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bus.messages import MAX_INTEGER, Money, Refused
 from catalog.contract import Offer
 from delivery.contract import DeliveryQuote
+from delivery.contract import Slot as Window
 from ordering.contract import Item, PricedItem, Quote, QuotedItem, Slot
 
 QUOTE_VALID = timedelta(minutes=15)
 """For how long a quote's prices can be expected to hold; they are checked again when ordering."""
 
 
-def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[QuotedItem, ...]:
-    """The lines at today's prices. Refused with `unknown_sku` or `total_too_large`.
+class Priced(NamedTuple):
+    """A basket at today's prices: its lines, what the goods cost, and how they get there."""
 
-    A line is available when there is enough for all lines of its SKU together.
-    """
+    items: tuple[PricedItem, ...]
+    goods: Money
+    way: DeliveryQuote
+
+    @property
+    def total(self) -> Money:
+        """The goods and their delivery."""
+        return self.goods + self.way.cost
+
+
+def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[PricedItem, ...]:
+    """The lines at today's prices. Refused with `unknown_sku` or `total_too_large`."""
     by_sku = {offer.sku: offer for offer in offers}
     unknown = sorted({item.sku for item in items} - by_sku.keys())
     if unknown:
@@ -28,22 +40,27 @@ def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[QuotedI
             f"these SKUs are not for sale here: {', '.join(unknown)}; look them up in the catalog",
             skus=unknown,
         )
-    wanted: Counter[str] = Counter()
-    for item in items:
-        wanted[item.sku] += item.quantity
-    check_countable(sum(by_sku[sku].price.amount * count for sku, count in wanted.items()))
-    return tuple(_line(item, by_sku[item.sku], wanted[item.sku]) for item in items)
+    check_countable(sum(by_sku[item.sku].price.amount * item.quantity for item in items))
+    return tuple(_line(item, by_sku[item.sku]) for item in items)
 
 
-def _line(item: Item, offer: Offer, wanted: int) -> QuotedItem:
-    return QuotedItem(
+def _line(item: Item, offer: Offer) -> PricedItem:
+    return PricedItem(
         sku=item.sku,
         name=offer.product_name,
         quantity=item.quantity,
         unit_price=offer.price,
         line_total=offer.price.times(item.quantity),
-        available=wanted <= offer.available,
     )
+
+
+def in_stock(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[bool, ...]:
+    """For each line, whether there is enough for all lines of its SKU together."""
+    wanted: Counter[str] = Counter()
+    for item in items:
+        wanted[item.sku] += item.quantity
+    enough = {offer.sku: wanted[offer.sku] <= offer.available for offer in offers}
+    return tuple(enough[item.sku] for item in items)
 
 
 def product_cost(items: Sequence[PricedItem]) -> Money:
@@ -54,20 +71,40 @@ def product_cost(items: Sequence[PricedItem]) -> Money:
     return total
 
 
-def quote(items: tuple[QuotedItem, ...], goods: Money, way: DeliveryQuote, now: datetime) -> Quote:
-    """The whole quote; refused with `total_too_large`."""
+def with_delivery(items: tuple[PricedItem, ...], goods: Money, way: DeliveryQuote) -> Priced:
+    """The whole basket; refused with `total_too_large`."""
     check_countable(goods.amount + way.cost.amount)
+    return Priced(items, goods, way)
+
+
+def quote(priced: Priced, available: Sequence[bool], now: datetime) -> Quote:
+    """What the buyer is told."""
+    way = priced.way
     return Quote(
-        items=items,
-        product_cost=goods,
+        items=tuple(
+            QuotedItem(
+                sku=item.sku,
+                name=item.name,
+                quantity=item.quantity,
+                unit_price=item.unit_price,
+                line_total=item.line_total,
+                available=enough,
+            )
+            for item, enough in zip(priced.items, available, strict=True)
+        ),
+        product_cost=priced.goods,
         delivery_cost=way.cost,
-        total=goods + way.cost,
+        total=priced.total,
         distance_m=way.distance_m,
         duration_s=way.duration_s,
         warehouse_id=way.warehouse_id,
-        slots=tuple(Slot.model_validate(slot.model_dump()) for slot in way.slots),
+        slots=tuple(map(_slot, way.slots)),
         expires_at=now + QUOTE_VALID,
     )
+
+
+def _slot(slot: Window) -> Slot:
+    return Slot.model_validate(slot.model_dump())
 
 
 def check_countable(amount: int) -> None:
@@ -76,21 +113,21 @@ def check_countable(amount: int) -> None:
         raise Refused("total_too_large", "the basket costs more than can be counted: order less")
 
 
-def check_total(quoted: Quote, expected: Money | None) -> None:
+def check_total(total: Money, expected: Money | None) -> None:
     """Refuse with `total_changed` when the buyer was told another total."""
-    if expected is not None and expected != quoted.total:
+    if expected is not None and expected != total:
         raise Refused(
             "total_changed",
-            f"the total is {quoted.total} by now, not {expected}: show the buyer a new quote",
-            total=quoted.total.model_dump(),
+            f"the total is {total} by now, not {expected}: show the buyer a new quote",
+            total=total.model_dump(),
         )
 
 
-def chosen_slot(quoted: Quote, slot_id: str | None) -> Slot | None:
+def chosen_slot(offered: Sequence[Window], slot_id: str | None) -> Slot | None:
     """The slot the buyer chose; refused with `unknown_slot` when it is not among those offered."""
     if slot_id is None:
         return None
-    for slot in quoted.slots:
+    for slot in offered:
         if slot.slot_id == slot_id:
-            return slot
+            return _slot(slot)
     raise Refused("unknown_slot", f"slot {slot_id} is not offered: choose one of a fresh quote")

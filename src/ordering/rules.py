@@ -1,7 +1,8 @@
 """The rules of an order's life: what may happen to it, step by step.
 
-A step that comes twice, too late or in another order than usual decides nothing: each looks at the
-order as it is. What a buyer asks for is refused with the reason.
+A step that comes twice or too late decides nothing. One that comes too early is refused, for then
+this replica has not heard yet of what the step follows from: the reader brings it again, and should
+that never help, a person sees it. What a buyer asks for is refused with the reason.
 """
 
 from __future__ import annotations
@@ -89,13 +90,17 @@ def _requested(order: Order, means: Means, now: datetime) -> PaymentRequested:
 
 def confirm(order: Order, now: datetime) -> Events:
     """The money is set aside. Too late for an order that was called off: payment gives it back."""
-    if order.status != "pending" or not order.attempt:
+    if order.status != "pending":
         return []
+    if not order.attempt:
+        raise _too_early(order, "confirm")
     return [OrderConfirmed(order_id=order.order_id, at=now)]
 
 
 def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
     """This attempt has failed; an older one's failure no longer matters."""
+    if order.status == "pending" and attempt > order.attempt:
+        raise _too_early(order, "decline")
     if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
         return []
     return [PaymentDeclined(order_id=order.order_id, attempt=attempt, reason=reason, at=now)]
@@ -103,6 +108,8 @@ def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
 
 def require_action(order: Order, attempt: int, action: NextAction, now: datetime) -> Events:
     """The gateway wants something of the buyer first."""
+    if order.status == "pending" and attempt > order.attempt:
+        raise _too_early(order, "require_action")
     if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
         return []
     return [ActionRequired(order_id=order.order_id, attempt=attempt, action=action, at=now)]
@@ -122,6 +129,8 @@ def expire(order: Order, now: datetime) -> Events:
 
 def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
     """Somebody will bring the goods."""
+    if order.status == "pending":
+        raise _too_early(order, "arrange_delivery")
     if order.status != "confirmed" or order.fulfillment_status != "unfulfilled":
         return []
     return [DeliveryArranged(order_id=order.order_id, slot=slot, at=now)]
@@ -129,6 +138,8 @@ def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
 
 def ship(order: Order, now: datetime) -> Events:
     """The carrier has the goods. Those of an order that was called off are not to be paid for."""
+    if order.status == "pending":
+        raise _too_early(order, "ship")
     if order.status not in ("confirmed", "cancelling") or order.shipped:
         return []
     if order.status == "cancelling":
@@ -137,18 +148,10 @@ def ship(order: Order, now: datetime) -> Events:
 
 
 def take_payment(order: Order, amount: Money, now: datetime) -> Events:
-    """The money is ours; with the goods delivered, that completes the order.
-
-    Refused with `not_shipped` when the goods are still here: nobody was told to take it.
-    """
+    """The money is ours; with the goods delivered, that completes the order."""
+    _check_shipped(order, "take_payment")
     if order.payment_status != "authorized":
         return []
-    if not order.shipped:
-        raise Refused(
-            "not_shipped",
-            f"the money for order {order.order_id} was taken, but its goods are still here: "
-            "find out who took it, and give it back",
-        )
     taken = PaymentTaken(order_id=order.order_id, amount=amount, at=now)
     if order.status == "confirmed" and order.fulfillment_status == "delivered":
         return [taken, OrderCompleted(order_id=order.order_id, at=now)]
@@ -157,6 +160,7 @@ def take_payment(order: Order, amount: Money, now: datetime) -> Events:
 
 def deliver(order: Order, now: datetime) -> Events:
     """The goods are at the door; with the money taken, that completes the order."""
+    _check_shipped(order, "deliver")
     if order.fulfillment_status != "shipped":
         return []
     delivered = OrderDelivered(order_id=order.order_id, at=now)
@@ -167,6 +171,7 @@ def deliver(order: Order, now: datetime) -> Events:
 
 def take_back(order: Order, now: datetime) -> Events:
     """The carrier brought the goods back undelivered: the buyer gets the money back."""
+    _check_shipped(order, "take_back")
     if order.fulfillment_status != "shipped":
         return []
     returned = GoodsReturned(order_id=order.order_id, at=now)
@@ -212,6 +217,8 @@ def _cancellation(order: Order, reason: str, now: datetime) -> CancellationReque
 
 def call_off_delivery(order: Order, now: datetime) -> Events:
     """Nobody will fetch the goods: they are in the house, and may be sold to somebody else."""
+    if order.status in ("pending", "confirmed"):
+        raise _too_early(order, "call_off_delivery")
     if order.status != "cancelling" or order.delivery_called_off or order.shipped:
         return []
     return _wound_up(order, DeliveryCalledOff(order_id=order.order_id, at=now))
@@ -219,6 +226,8 @@ def call_off_delivery(order: Order, now: datetime) -> Events:
 
 def return_money(order: Order, amount: Money, now: datetime) -> Events:
     """Nothing of the buyer's money is held any more, for the order was called off or expired."""
+    if order.status in ("pending", "confirmed"):
+        raise _too_early(order, "return_money")
     if order.status not in ("cancelling", "expired"):
         return []
     if order.payment_status in ("voided", "refunded"):
@@ -231,6 +240,22 @@ def _wound_up(order: Order, event: GoodsGone | DeliveryCalledOff | MoneyReturned
     if order.status == "cancelling" and evolve(order, event).wound_up:
         return [event, OrderCancelled(order_id=order.order_id, at=event.at)]
     return [event]
+
+
+def _check_shipped(order: Order, step: str) -> None:
+    """Nothing is taken, delivered or brought back before it was picked up."""
+    if not order.shipped and order.status in ("pending", "confirmed", "cancelling"):
+        raise _too_early(order, step)
+
+
+def _too_early(order: Order, step: str) -> Refused:
+    return Refused(
+        "too_early",
+        f"{step} came to order {order.order_id} while it is {order.status}, "
+        f"{order.payment_status} and {order.fulfillment_status}: bring it again in a moment, "
+        "and if that does not help, compare the histories of order, payment and delivery",
+        step=step,
+    )
 
 
 def known(order: Order | None, order_id: str) -> Order:

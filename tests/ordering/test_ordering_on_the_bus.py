@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from bus.envelope import sealed
 from bus.messages import Busy, Invalid, Money, NotFound, Refused, Stale, now
@@ -17,6 +18,7 @@ from delivery.contract import (
     DeliveryDelivered,
     DeliveryPickedUp,
     DeliveryReturned,
+    DeliveryScheduled,
     ScheduleDelivery,
 )
 from ordering.commands import BookDelivery
@@ -625,3 +627,30 @@ async def test_a_delivery_is_booked_whatever_a_replica_believes_of_the_order(ope
         assert (asked.reference, asked.destination) == (order_id, DOOR)
         with pytest.raises(NotFound):
             await shop.send(BookDelivery(order_id="ord_none"))
+
+
+@TRANSPORTS
+async def test_what_is_heard_before_what_it_follows_from_is_brought_again(
+    opened: Open, transport: type[InProcess]
+) -> None:
+    """As when another replica has confirmed the order, and this one has not heard of it yet."""
+    others = Others()
+    pays, others.answers[AuthorizePayment] = others.answers[AuthorizePayment], stays_silent
+    books, others.answers[ScheduleDelivery] = others.answers[ScheduleDelivery], stays_silent
+    async with opened(transport=transport(), others=others) as shop:
+        order = (await shop.place()).answer
+        (asked,) = await eventually(lambda: others.told_to(AuthorizePayment))
+        booking = ScheduleDelivery(
+            delivery_id=order.delivery_id,
+            reference=order.order_id,
+            warehouse_id="vaduz",
+            destination=DOOR,
+        )
+        with capture_logs() as told:
+            for event in (books(booking), pays(asked)):
+                assert event is not None
+                await shop.say(event)
+                if isinstance(event, DeliveryScheduled):
+                    await eventually(lambda: any(e["event"] == "reader.retries" for e in told))
+            await shop.comes_to(order.order_id, fulfillment_status="scheduled")
+        assert shop.home.database["parked"].count_documents({}) == 0

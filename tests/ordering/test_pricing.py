@@ -39,13 +39,14 @@ def way(cost: int = 50_00, slots: tuple[Window, ...] = ()) -> DeliveryQuote:
 
 def quoted(items: list[Item], offers: list[Offer], delivery: DeliveryQuote | None = None) -> Quote:
     lines = pricing.price_items(items, offers)
-    return pricing.quote(lines, pricing.product_cost(lines), delivery or way(), NOW)
+    priced = pricing.with_delivery(lines, pricing.product_cost(lines), delivery or way())
+    return pricing.quote(priced, pricing.in_stock(items, offers), NOW)
 
 
 def test_a_line_is_its_price_so_many_times() -> None:
     (line,) = pricing.price_items([Item(sku="MUG", quantity=3)], [offer("MUG")])
     assert (line.sku, line.name, line.quantity) == ("MUG", "The MUG", 3)
-    assert (line.unit_price, line.line_total, line.available) == (eur(10_50), eur(31_50), True)
+    assert (line.unit_price, line.line_total) == (eur(10_50), eur(31_50))
 
 
 def test_lines_stand_as_the_buyer_wrote_them() -> None:
@@ -56,10 +57,8 @@ def test_lines_stand_as_the_buyer_wrote_them() -> None:
 
 def test_one_sku_on_two_lines_is_available_when_there_is_enough_for_both() -> None:
     items = [Item(sku="MUG", quantity=2), Item(sku="MUG", quantity=3)]
-    enough = pricing.price_items(items, [offer("MUG", available=5)])
-    short = pricing.price_items(items, [offer("MUG", available=4)])
-    assert [line.available for line in enough] == [True, True]
-    assert [line.available for line in short] == [False, False]
+    assert pricing.in_stock(items, [offer("MUG", available=5)]) == (True, True)
+    assert pricing.in_stock(items, [offer("MUG", available=4)]) == (False, False)
 
 
 def test_what_is_short_is_quoted_all_the_same() -> None:
@@ -96,7 +95,7 @@ def test_a_quote_tells_the_way_and_how_long_it_holds() -> None:
 
 
 def test_a_total_is_checked_only_against_what_the_buyer_was_told() -> None:
-    found = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")])
+    found = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")]).total
     pricing.check_total(found, None)
     pricing.check_total(found, eur(60_50))
     for other in (eur(60_49), eur(60_51), Money(amount=60_50, currency="CHF")):
@@ -108,13 +107,12 @@ def test_a_total_is_checked_only_against_what_the_buyer_was_told() -> None:
 
 def test_a_slot_is_one_of_those_offered() -> None:
     window = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
-    found = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")], way(slots=(window,)))
-    chosen = pricing.chosen_slot(found, "s1")
+    chosen = pricing.chosen_slot((window,), "s1")
     assert chosen is not None
     assert (chosen.slot_id, chosen.from_, chosen.to) == ("s1", START, EXPIRY)
-    assert pricing.chosen_slot(found, None) is None
+    assert pricing.chosen_slot((window,), None) is None
     with pytest.raises(Refused) as refusal:
-        pricing.chosen_slot(found, "s2")
+        pricing.chosen_slot((window,), "s2")
     assert refusal.value.code == "unknown_slot"
 
 
@@ -152,7 +150,7 @@ def test_the_order_of_lines_does_not_change_the_total(
 def test_a_basket_is_available_exactly_when_it_could_all_be_taken(
     basket: list[Item], stock: dict[str, int]
 ) -> None:
-    lines = pricing.price_items(basket, [offer(sku, 1, left) for sku, left in stock.items()])
-    for line in lines:
+    enough = pricing.in_stock(basket, [offer(sku, 1, left) for sku, left in stock.items()])
+    for line, available in zip(basket, enough, strict=True):
         wanted = sum(item.quantity for item in basket if item.sku == line.sku)
-        assert line.available == (wanted <= stock[line.sku])
+        assert available == (wanted <= stock[line.sku])

@@ -16,6 +16,9 @@ from tests.waiting import eventually, soon
 
 pytestmark = pytest.mark.anyio
 
+AWAY = "redis://127.0.0.1:1/0"
+"""Where no Redis is."""
+
 Start = Callable[..., AbstractAsyncContextManager[Whole]]
 
 
@@ -28,7 +31,9 @@ def start(
     assert url
 
     def begin(*, work: bool = True, **settings: Any) -> AbstractAsyncContextManager[Whole]:
-        own = settings_of(url, redis_url, prefix, transport=request.param, **settings)
+        own = settings_of(
+            url, settings.pop("redis_url", redis_url), prefix, transport=request.param, **settings
+        )
         return running(own, work=work)
 
     return begin
@@ -267,3 +272,38 @@ async def test_whatever_buyers_and_carriers_do_at_once_the_books_are_right(start
         for order in placed:
             await shop.comes_to_rest(order)
         await shop.check_books(*placed)
+
+
+async def test_two_replicas_that_hear_of_each_other_late_bring_every_order_to_its_end(
+    start: Start,
+) -> None:
+    """With no Redis a replica hears of the other's commits only when it looks."""
+    away = {"redis_url": AWAY}
+    async with start(**away) as one, start(**away) as other:
+        await one.stock_up()
+
+        async def live(number: int) -> Any:
+            here, there = (one, other) if number % 2 else (other, one)
+            order = await here.place("pm_card_chargeDeclined" if number % 3 else "pm_card_visa")
+            await there.comes_to_rest(order)
+            if number % 3:
+                await eventually(lambda: paid(there, order))
+            if number % 4 == 0:
+                await here.cancel(order)
+            else:
+                await there.comes_to(order, fulfillment_status="scheduled")
+                await there.carrier(order, "picked_up", "delivered")
+                await here.comes_to(order, status="completed")
+            return order
+
+        async def paid(shop: Whole, order: Any) -> Any:
+            try:
+                await shop.pay(order)
+            except Refused:  # it has not heard of the decline yet
+                return False
+            return True
+
+        placed = await asyncio.gather(*map(live, range(12)))
+        for order in placed:
+            await one.comes_to_rest(order)
+        await one.check_books(*placed)
