@@ -62,13 +62,15 @@ def end_on_signals() -> None:
 
 
 def tune() -> None:
-    """Make this process a server: short turns for the writer threads, rare looks for garbage."""
+    """Make this process a server: short turns for the writer threads, short looks for garbage."""
     # The threads that append wait for the interpreter while the event loop is busy, by default
     # up to 5 ms a turn and several turns an append.
     sys.setswitchinterval(0.0005)
+    # What a shop keeps in memory, it keeps for long: looked through often and in small portions
+    # while young, a look takes milliseconds; the whole would take a second, so that is rare.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 25, 100)
+    gc.set_threshold(10_000, 5, 1_000)
 
 
 def listening(host: str, port: int) -> socket.socket:
