@@ -81,6 +81,8 @@ class Bus:
     async def deliver(self, envelope: Envelope[Any]) -> Any:
         """Bring a request that has its envelope already, such as one from outside, to its
         handler."""
+        if envelope.causation is not None:  # it follows from something: nobody outside waits
+            return await self._transport.request(envelope)
         self._outside += 1
         try:
             return await self._transport.request(envelope)
