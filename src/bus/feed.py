@@ -15,7 +15,7 @@ import structlog
 from bus.commits import Commit
 from bus.mongo import told
 
-KEPT = 10_000
+KEPT = 20_000
 """Commits kept in memory; a reader further behind reads from the log."""
 
 POLL = 0.25
