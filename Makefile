@@ -12,7 +12,7 @@ CODE   := $(wildcard src tests bench)
 UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: install run test test-slow check bench lock clean
+.PHONY: install run test check bench lock clean
 
 install: $(READY)
 
@@ -27,10 +27,7 @@ run: $(READY)
 	$(BIN)/shop serve --demo --port $(PORT)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
-
-test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff check $(CODE)
