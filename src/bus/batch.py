@@ -14,17 +14,12 @@ class Batch(Generic[T, R]):
     """Gathers items while a call is under way and hands them over together.
 
     `run` takes a list of items and gives as many answers, in order; if it raises, all of them
-    raise. Who comes alone goes at once; after a call for several, the next lets `linger` seconds
-    pass for more to join: under load that saves far more than it costs.
+    raise. Nobody waits for a batch to fill: what is there goes.
     """
 
-    def __init__(
-        self, run: Callable[[list[T]], Awaitable[Sequence[R]]], limit: int = 500, linger: float = 0
-    ) -> None:
+    def __init__(self, run: Callable[[list[T]], Awaitable[Sequence[R]]], limit: int = 500) -> None:
         self._run = run
         self._limit = limit
-        self._linger = linger
-        self._several = False
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -39,11 +34,8 @@ class Batch(Generic[T, R]):
     async def _work(self) -> None:
         try:
             while self._waiting:
-                if self._several and self._linger:
-                    await asyncio.sleep(self._linger)
                 now, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 try:
-                    self._several = len(now) > 1
                     answers = await self._run([item for item, _ in now])
                 except Exception as error:
                     for _, answer in now:

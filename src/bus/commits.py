@@ -47,10 +47,6 @@ class Commit:
     at: datetime
     meta: Meta
 
-    def version_of(self, stream: str) -> int | None:
-        """The version this commit gave to a stream, if it wrote it."""
-        return next((write.version for write in self.writes if write.stream == stream), None)
-
 
 class UnknownEvent(ValueError):
     """The log holds an event this release has no type for: it was written by a newer one."""

@@ -78,8 +78,7 @@ async def test_one_decision_is_one_document_with_all_its_streams(log: Log, datab
         ("tills.Received", 1),
     ]
     assert document["events"][0]["data"]["amount"] == 1
-    assert commit.version_of("till-b") == 1
-    assert commit.version_of("till-c") is None
+    assert commit.writes == (("till-a", 1), ("till-b", 1))
 
 
 async def test_a_commit_reads_back_as_it_was_answered(log: Log) -> None:
