@@ -28,12 +28,57 @@ class Meta(NamedTuple):
     fingerprint: str | None
 
 
-class Recorded(NamedTuple):
-    """One event of a commit: what happened, on which stream, at which version of it."""
+class Recorded:
+    """One event of a commit: what happened, on which stream, at which version of it.
 
-    event: Event
-    stream: str
-    version: int
+    What was read is decoded when somebody first asks for it: most of what a process reads concerns
+    another one.
+    """
+
+    __slots__ = ("_data", "_event", "kind", "stream", "version")
+
+    def __init__(self, event: Event, stream: str, version: int) -> None:
+        self.kind: type[Event] = type(event)
+        """What kind of event it is; known without decoding it."""
+        self.stream = stream
+        self.version = version
+        self._event: Event | None = event
+        self._data: dict[str, Any] = {}
+
+    @classmethod
+    def stored(cls, kind: type[Event], data: dict[str, Any], stream: str, version: int) -> Recorded:
+        """What was read of it: fields that may be of an older release."""
+        recorded = cls.__new__(cls)
+        recorded.kind, recorded.stream, recorded.version = kind, stream, version
+        recorded._event, recorded._data = None, data
+        return recorded
+
+    @property
+    def event(self) -> Event:
+        """What happened. Raises pydantic's `ValidationError` when it cannot be read any more."""
+        data = self._data  # first, as another thread may be decoding it too
+        if self._event is None:
+            self._event = decoded(self.kind, data)
+            self._data = {}
+        return self._event
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recorded) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((self.stream, self.version))
+
+    def __repr__(self) -> str:
+        return f"Recorded({self.event!r}, {self.stream!r}, {self.version})"
+
+    def _key(self) -> tuple[Event, str, int]:
+        return self.event, self.stream, self.version
+
+
+def decoded(kind: type[Event], data: dict[str, Any]) -> Event:
+    """An event as it was stored, perhaps by an older release."""
+    # Lax, because BSON has arrays where the events have tuples.
+    return kind.model_validate(kind.upcast(data), strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +118,11 @@ class Codec:
             "writes": [{"stream": stream, "version": version} for stream, version in writes],
             "events": [
                 {
-                    "type": event.type_name,
-                    "stream": index[stream],
-                    "data": event.model_dump(exclude_none=True),
+                    "type": happened.kind.type_name,
+                    "stream": index[happened.stream],
+                    "data": happened.event.model_dump(exclude_none=True),
                 }
-                for event, stream, _ in events
+                for happened in events
             ],
             "at": at,
             "meta": {
@@ -88,7 +133,7 @@ class Codec:
         }
 
     def commit(self, document: Mapping[str, Any]) -> Commit:
-        """Read a stored document; raises `UnknownEvent` or pydantic's `ValidationError`."""
+        """Read a stored document; raises `UnknownEvent`."""
         writes = tuple(Write(write["stream"], write["version"]) for write in document["writes"])
         meta = document["meta"]
         return Commit(
@@ -96,22 +141,25 @@ class Codec:
             command=document["command"],
             writes=writes,
             events=tuple(
-                Recorded(self.event(event["type"], event["data"]), *writes[event["stream"]])
+                Recorded.stored(self.kind(event["type"]), event["data"], *writes[event["stream"]])
                 for event in document["events"]
             ),
             at=document["at"],
             meta=Meta(*(meta.get(field) for field in Meta._fields)),
         )
 
-    def event(self, name: str, data: dict[str, Any]) -> Event:
-        """Read a stored event under its literal name, upcast to this release's fields."""
+    def kind(self, name: str) -> type[Event]:
+        """The events of this literal name."""
         kind = self.types.get(name)
         if kind is None:
             raise UnknownEvent(
                 f"{name} is no event this release knows; was it written by a newer one?"
             )
-        # Lax, because BSON has arrays where the events have tuples.
-        return kind.model_validate(kind.upcast(data), strict=False)
+        return kind
+
+    def event(self, name: str, data: dict[str, Any]) -> Event:
+        """Read a stored event; raises `UnknownEvent` or pydantic's `ValidationError`."""
+        return decoded(self.kind(name), data)
 
     def to_json(self, commit: Commit) -> bytes:
         """A commit as it goes over the wire."""
@@ -123,11 +171,11 @@ class Codec:
                 "writes": commit.writes,
                 "events": [
                     [
-                        event.type_name,
-                        index[stream],
-                        event.model_dump(mode="json", exclude_none=True),
+                        happened.kind.type_name,
+                        index[happened.stream],
+                        happened.event.model_dump(mode="json", exclude_none=True),
                     ]
-                    for event, stream, _ in commit.events
+                    for happened in commit.events
                 ],
                 "at": commit.at.isoformat(),
                 "meta": commit.meta,
@@ -143,7 +191,7 @@ class Codec:
             command=parts["command"],
             writes=writes,
             events=tuple(
-                Recorded(self.event(name, data), *writes[stream])
+                Recorded.stored(self.kind(name), data, *writes[stream])
                 for name, stream, data in parts["events"]
             ),
             at=datetime.fromisoformat(parts["at"]),

@@ -84,12 +84,14 @@ class Lanes:
     async def take(self, commits: Sequence[Commit]) -> None:
         """Put the events that somebody wants on their lanes; waits while too many are under way."""
         for commit in commits:
-            for index, (event, stream, _) in enumerate(commit.events):
-                handler = self._handlers.get(type(event))
+            for index, happened in enumerate(commit.events):
+                handler = self._handlers.get(happened.kind)
                 if handler is not None:
                     self._open[commit.position] = self._open.get(commit.position, 0) + 1
-                    envelope = envelope_of(commit, index, event)
-                    await self._put(Task(envelope, stream, commit.position, index, handler))
+                    envelope = envelope_of(commit, index, happened.event)
+                    await self._put(
+                        Task(envelope, happened.stream, commit.position, index, handler)
+                    )
             self._taken = commit.position
         while len(self._open) > BACKLOG:
             self._progress.clear()

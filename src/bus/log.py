@@ -123,7 +123,7 @@ class Log:
         """Everything that ever happened on one stream, oldest first, with its versions."""
 
         def fetch() -> list[tuple[Event, int]]:
-            return [(event, version) for event, _, version in self._stream_events(name)]
+            return list(self._stream_events(name))
 
         return await self.run(fetch)
 
@@ -145,15 +145,13 @@ class Log:
         """The last position taken; 0 in an empty log."""
         return await self.run(lambda: head_of(self.collection))
 
-    def _stream_events(self, name: str) -> Iterable[Recorded]:
+    def _stream_events(self, name: str) -> Iterable[tuple[Event, int]]:
         for document in self.collection.find({"writes.stream": name}).sort("_id", ASCENDING):
             writes = document["writes"]
             for event in document["events"]:
                 write = writes[event["stream"]]
                 if write["stream"] == name:
-                    yield Recorded(
-                        self.codec.event(event["type"], event["data"]), name, write["version"]
-                    )
+                    yield self.codec.event(event["type"], event["data"]), write["version"]
 
     def _settle(self, group: list[Pending]) -> None:
         """Called on the event loop, once per written group."""

@@ -116,9 +116,10 @@ class Streams:
         for commit in await self.log.history(stream.name):
             if commit.position > position:
                 break
-            for event, name, at in commit.events:
-                if name == stream.name:
-                    state, version = stream.kind.evolve(state, event), at
+            for happened in commit.events:
+                if happened.stream == stream.name:
+                    state = stream.kind.evolve(state, happened.event)
+                    version = happened.version
         return Loaded(state, version)
 
     async def earlier(self, envelope: Envelope[Any], *, again: bool = False) -> Commit | None:

@@ -193,10 +193,10 @@ class TimerWork:
     async def take(self, commits: Sequence[Commit]) -> None:
         """Set and call off; then leave time for what is set now to be called off again."""
         whats = [
-            (schedule(event), envelope_of(commit, index, event))
+            (schedule(happened.event), envelope_of(commit, index, happened.event))
             for commit in commits
-            for index, (event, _, _) in enumerate(commit.events)
-            if (schedule := self._schedules.get(type(event))) is not None
+            for index, happened in enumerate(commit.events)
+            if (schedule := self._schedules.get(happened.kind)) is not None
         ]
         if whats:
             await self._timers.set(*whats)

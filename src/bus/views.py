@@ -181,10 +181,12 @@ class ViewWork(Generic[D]):
     def _changes(self, commits: Sequence[Commit]) -> dict[str, list[tuple[Event, int, int]]]:
         changes: dict[str, list[tuple[Event, int, int]]] = {}
         for commit in commits:
-            for event, _, version in commit.events:
-                id_of = self._view.ids.get(type(event))
+            for happened in commit.events:
+                id_of = self._view.ids.get(happened.kind)
                 if id_of is not None:
-                    changes.setdefault(id_of(event), []).append((event, version, commit.position))
+                    event = happened.event
+                    change = (event, happened.version, commit.position)
+                    changes.setdefault(id_of(event), []).append(change)
         return changes
 
     def _fold(self, id: str, events: list[tuple[Event, int, int]]) -> Stored[D] | None:

@@ -162,9 +162,9 @@ class Shelves:
             return placed(product.offer(states[own], found, command), own, goods)
 
         commit = await self.streams.decide_all((own, *goods.values()), happenings, envelope)
-        events = [event for event, _, _ in commit.events] if commit else []
-        new = any(isinstance(event, ProductListed) for event in events)
-        return Listing(new=new, changes=len(events))
+        happened = commit.events if commit else ()
+        new = any(each.kind is ProductListed for each in happened)
+        return Listing(new=new, changes=len(happened))
 
     async def change_price(self, command: ChangePrice, envelope: Envelope[ChangePrice]) -> None:
         """Another price from now on."""

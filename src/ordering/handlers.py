@@ -158,9 +158,11 @@ class Handlers:
     async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
         """The first answer again: the order as it was when it was placed."""
         history = await self._home.log.history(orders(order_id).name)
-        ((placed, _, version),) = history[0].events
-        order = orders.evolve(None, placed)
-        return Done(answer=present(order, version), position=history[0].position, repeated=True)
+        (placed,) = history[0].events
+        order = orders.evolve(None, placed.event)
+        return Done(
+            answer=present(order, placed.version), position=history[0].position, repeated=True
+        )
 
     async def _placed(
         self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]

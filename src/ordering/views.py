@@ -172,14 +172,14 @@ class Reads:
         return tuple(
             Happening(
                 position=commit.position,
-                version=version,
-                type=event.type_name,
+                version=happened.version,
+                type=happened.kind.type_name,
                 at=commit.at,
-                data=event.model_dump(mode="json", exclude_none=True),
+                data=happened.event.model_dump(mode="json", exclude_none=True),
             )
             for commit in await self._home.log.history(stream)
-            for event, name, version in commit.events
-            if name == stream
+            for happened in commit.events
+            if happened.stream == stream
         )
 
     async def _own(self, order_id: str, principal: Principal) -> tuple[Order, int]:

@@ -106,7 +106,7 @@ def _row(commit: Commit) -> dict[str, object]:
     return {
         "position": commit.position,
         "at": commit.at.isoformat(),
-        "events": ", ".join(event.type_name for event, _, _ in commit.events),
+        "events": ", ".join(happened.kind.type_name for happened in commit.events),
         "streams": ", ".join(f"{stream} v{version}" for stream, version in commit.writes),
         "principal": commit.meta.principal,
     }
@@ -121,10 +121,10 @@ def _whole(commit: Commit) -> dict[str, object]:
         "writes": [write._asdict() for write in commit.writes],
         "events": [
             {
-                "type": event.type_name,
-                "stream": stream,
-                "data": event.model_dump(mode="json", exclude_none=True),
+                "type": happened.kind.type_name,
+                "stream": happened.stream,
+                "data": happened.event.model_dump(mode="json", exclude_none=True),
             }
-            for event, stream, _ in commit.events
+            for happened in commit.events
         ],
     }

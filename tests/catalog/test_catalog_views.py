@@ -35,7 +35,8 @@ async def test_the_cards_are_what_the_log_says(
     rebuilt: dict[str, Card] = {}
     versions: dict[str, int] = {}
     for commit in await home.log.read(0):
-        for event, _, version in commit.events:
+        for happened in commit.events:
+            event, version = happened.event, happened.version
             if isinstance(event, ProductEvent):
                 id = event.product_id
                 rebuilt[id] = indexed(rebuilt.get(id), event)

@@ -78,7 +78,8 @@ class Courier:
         for name, context in self._platform.contexts.items():
             for commit in await context.log.read(self._read[name]):
                 self._read[name] = commit.position
-                for index, (event, stream, _) in enumerate(commit.events):
+                for index, happened in enumerate(commit.events):
+                    event, stream = happened.event, happened.stream
                     for reaction in self._platform.bus.reactions:
                         if type(event) in reaction.handlers or type(event) in reaction.policies:
                             parcel = Parcel(reaction, envelope_of(commit, index, event))

@@ -127,7 +127,7 @@ class Whole:
     async def all_orders(self) -> list[OrderDocument]:
         """Every order there is, as it was placed."""
         commits = await self.platform.contexts["ordering"].log.read(0, limit=10_000)
-        events = [event for commit in commits for event, _, _ in commit.events]
+        events = [happened.event for commit in commits for happened in commit.events]
         return [present(evolve(None, e), 1) for e in events if isinstance(e, OrderPlaced)]
 
     async def happened(self, order: OrderDocument) -> list[str]:
