@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter
 from pymongo import DESCENDING, UpdateOne
@@ -16,6 +16,8 @@ from pymongo.errors import BulkWriteError
 from bus.commits import Commit
 from bus.messages import Event
 from bus.mongo import durable
+from bus.partitions import partition_of
+from bus.tasks import in_thread
 
 D = TypeVar("D")
 
@@ -59,6 +61,14 @@ class Stored(NamedTuple, Generic[D]):
     first: int
 
 
+class Change(NamedTuple):
+    """An event that changes a document: at a version of its stream, at a position of the log."""
+
+    event: Event
+    version: int
+    position: int
+
+
 class Documents(Generic[D]):
     """A view's documents in MongoDB: `view_<name>_v<version>`. A document never goes back in
     position."""
@@ -100,8 +110,9 @@ class Documents(Generic[D]):
 
         return await asyncio.to_thread(fetch)
 
-    async def put(self, documents: Sequence[Stored[D]]) -> None:
-        """Write documents, except where a newer one stands."""
+    async def put(self, documents: Sequence[Stored[D]]) -> set[str]:
+        """Write documents; returns the ids of those that were refused, for one as new or newer
+        stands."""
         writes = [
             UpdateOne(
                 {"_id": stored.id, "position": {"$lt": stored.position}},
@@ -118,16 +129,18 @@ class Documents(Generic[D]):
             for stored in documents
         ]
 
-        def write() -> None:
+        def write() -> set[str]:
             try:
                 self.collection.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
                 details: Any = error.details
-                # The guard refused: a newer one stands already.
-                if any(failure["code"] != DUPLICATE for failure in details["writeErrors"]):
+                failures = details["writeErrors"]
+                if any(failure["code"] != DUPLICATE for failure in failures):
                     raise
+                return {documents[failure["index"]].id for failure in failures}
+            return set()
 
-        await asyncio.to_thread(write)
+        return await in_thread(write)
 
     def read(self, found: Mapping[str, Any]) -> Stored[D]:
         """A stored document."""
@@ -136,7 +149,10 @@ class Documents(Generic[D]):
 
 
 class ViewWork(Generic[D]):
-    """The work of the reader that keeps a view: fold each chunk of commits, write it in one go."""
+    """The work of the reader that keeps a view: fold each chunk of commits, write it in one go.
+
+    A document belongs to the partition of its id.
+    """
 
     def __init__(
         self, documents: Documents[D], written: Callable[[Sequence[Stored[D]]], Any] | None = None
@@ -145,60 +161,94 @@ class ViewWork(Generic[D]):
         self._view = documents.view
         self._written = written
         self._warm: OrderedDict[str, Stored[D]] = OrderedDict()
-        self._position = 0
+        self._taken: dict[int, int] = {}
 
-    async def begin(self, position: int) -> None:
-        """Start behind a position."""
-        self._position = position
+    async def begin(self, partition: int, position: int) -> None:
+        """Keep the documents of a partition too, from behind a position."""
+        self._taken[partition] = position
 
-    async def take(self, commits: Sequence[Commit]) -> None:
-        """Fold, write, and tell what was written."""
-        changes = self._changes(commits)
-        missing = [id for id in changes if id not in self._warm]
-        if missing:
-            self._warm.update(await self._documents.get_many(missing))
-        changed = [
-            stored
-            for id, events in changes.items()
-            if (stored := self._fold(id, events)) is not None
-        ]
-        if changed:
-            await self._documents.put(changed)
+    async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """Fold, write, and tell what stands then."""
+        changes = self._changes(commits, partitions)
+        if changes:
+            before = await self._before(changes)
+            stand = await self._written_over(before, changes)
             if self._written is not None:
-                await self._written(changed)
+                await self._written(stand)
+            self._warm.update((stored.id, stored) for stored in stand)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
-        self._position = commits[-1].position
-        await asyncio.sleep(QUICK + (CALM - QUICK) * min(len(commits) / MUCH, 1))
+        self._taken.update(dict.fromkeys(partitions, commits[-1].position))
+        await asyncio.sleep(rest(len(commits)))
 
-    def done_to(self) -> int:
+    def taken_to(self, partition: int) -> int:
+        """How far a partition's commits have been taken."""
+        return self._taken[partition]
+
+    def done_to(self, partition: int) -> int:
         """Everything taken is done."""
-        return self._position
+        return self._taken[partition]
 
-    async def stop(self) -> None:
-        """Nothing is under way between two chunks."""
+    async def release(self, partition: int) -> None:
+        """From now on others write these documents: what is remembered of them is worth nothing."""
+        del self._taken[partition]
+        for id in [id for id in self._warm if partition_of(id) == partition]:
+            del self._warm[id]
 
-    def _changes(self, commits: Sequence[Commit]) -> dict[str, list[tuple[Event, int, int]]]:
-        changes: dict[str, list[tuple[Event, int, int]]] = {}
+    def _changes(
+        self, commits: Sequence[Commit], partitions: Collection[int]
+    ) -> dict[str, list[Change]]:
+        changes: dict[str, list[Change]] = {}
         for commit in commits:
             for happened in commit.events:
                 id_of = self._view.ids.get(happened.kind)
-                if id_of is not None:
-                    event = happened.event
-                    change = (event, happened.version, commit.position)
-                    changes.setdefault(id_of(event), []).append(change)
+                if id_of is None:
+                    continue
+                event = happened.event
+                id = id_of(event)
+                if partition_of(id) in partitions:
+                    change = Change(event, happened.version, commit.position)
+                    changes.setdefault(id, []).append(change)
         return changes
 
-    def _fold(self, id: str, events: list[tuple[Event, int, int]]) -> Stored[D] | None:
-        before = self._warm.get(id)
+    async def _before(self, ids: Iterable[str]) -> dict[str, Stored[D]]:
+        """These documents as they are now. They are remembered no longer: whatever happens until
+        they are written, nobody goes on from what may not have been."""
+        known = {id: self._warm.pop(id) for id in ids if id in self._warm}
+        missing = [id for id in ids if id not in known]
+        return {**known, **await self._documents.get_many(missing)} if missing else known
+
+    async def _written_over(
+        self, before: Mapping[str, Stored[D]], changes: Mapping[str, Sequence[Change]]
+    ) -> list[Stored[D]]:
+        """What stands once the changes are written. What a predecessor had written already is
+        among it, for that may be all that it came to do."""
+        after = [
+            stored
+            for id, events in changes.items()
+            if (stored := self._folded(id, before.get(id), events)) is not None
+        ]
+        changed = [stored for stored in after if stored is not before.get(stored.id)]
+        refused = await self._documents.put(changed) if changed else set()
+        if not refused:
+            return after
+        newer = await self._documents.get_many(list(refused))
+        return [newer.get(stored.id, stored) for stored in after]
+
+    def _folded(
+        self, id: str, before: Stored[D] | None, changes: Sequence[Change]
+    ) -> Stored[D] | None:
         known = before.position if before else 0
-        doc, version, position = (before.doc, before.version, known) if before else (None, 0, 0)
-        for event, at_version, at in events:
-            if at > known:  # else the document has seen it
-                doc, version, position = self._view.evolve(doc, event), at_version, at
-        if doc is None or position == known:
-            return None
-        stored = Stored(id, doc, version, position, before.first if before else events[0][2])
-        self._warm[id] = stored
-        self._warm.move_to_end(id)
-        return stored
+        fresh = [change for change in changes if change.position > known]
+        if not fresh:  # the document has seen them
+            return before
+        doc = before.doc if before else None
+        for change in fresh:
+            doc = self._view.evolve(doc, change.event)
+        last, first = fresh[-1], before.first if before else fresh[0].position
+        return Stored(id, cast(D, doc), last.version, last.position, first)
+
+
+def rest(commits: int) -> float:
+    """Seconds to wait after so many commits at once; who is behind does not rest."""
+    return 0 if commits > 2 * MUCH else QUICK + (CALM - QUICK) * min(commits / MUCH, 1)

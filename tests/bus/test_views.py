@@ -4,6 +4,8 @@ On the real mongod: mongomock cannot write in bulk with this driver.
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +17,8 @@ from pymongo import MongoClient
 from bus import views
 from bus.commits import Commit, Meta, Recorded, Write
 from bus.messages import Event, Model, now
-from bus.views import Documents, Stored, View, ViewWork
+from bus.partitions import PARTITIONS, partition_of
+from bus.views import Documents, Stored, View, ViewWork, rest
 from tests.bus.tills import Paid, Received
 
 
@@ -81,11 +84,61 @@ def documents(real: Any) -> Documents[Sheet]:
     return documents
 
 
-async def started(documents: Documents[Sheet], position: int = 0) -> ViewWork[Sheet]:
-    """The work of a process that has just got the lease."""
-    work = ViewWork(documents)
-    await work.begin(position)
-    return work
+class Torn(Exception):
+    """The line to the database."""
+
+
+class Fragile(Documents[Sheet]):
+    """Documents whose writes break off, if they are told to."""
+
+    breaks = "whole"
+
+    async def put(self, documents: Sequence[Stored[Sheet]]) -> set[str]:
+        if self.breaks == "torn before the write":
+            raise Torn
+        refused = await super().put(documents)
+        if self.breaks == "torn after it":
+            raise Torn
+        return refused
+
+
+ALL = range(PARTITIONS)
+
+
+class Keeper:
+    """A process that has just got the leases, of all partitions or some."""
+
+    def __init__(self, documents: Documents[Sheet], partitions: Collection[int] = ALL) -> None:
+        self.heard: list[Stored[Sheet]] = []
+        self.work = ViewWork(documents, self._hear)
+        self.partitions = partitions
+
+    async def begin(self, position: int) -> None:
+        for partition in self.partitions:
+            await self.work.begin(partition, position)
+
+    async def take(self, commits: Sequence[Commit]) -> None:
+        await self.work.take(commits, self.partitions)
+
+    def done_to(self) -> int:
+        (position,) = {self.work.done_to(partition) for partition in self.partitions}
+        assert {self.work.taken_to(partition) for partition in self.partitions} == {position}
+        return position
+
+    async def release(self) -> None:
+        for partition in self.partitions:
+            await self.work.release(partition)
+
+    async def _hear(self, stand: Sequence[Stored[Sheet]]) -> None:
+        self.heard.extend(stand)
+
+
+async def started(
+    documents: Documents[Sheet], position: int = 0, partitions: Collection[int] = ALL
+) -> Keeper:
+    keeper = Keeper(documents, partitions)
+    await keeper.begin(position)
+    return keeper
 
 
 async def test_events_are_folded_into_documents(documents: Documents[Sheet]) -> None:
@@ -164,17 +217,128 @@ async def test_a_past_owner_that_wakes_up_does_no_harm(documents: Documents[Shee
     assert await documents.get("a") == before
 
 
-async def test_who_wants_to_know_hears_what_was_written(documents: Documents[Sheet]) -> None:
-    heard: list[str] = []
+async def test_who_wants_to_know_hears_what_stands(documents: Documents[Sheet]) -> None:
+    keeper = await started(documents)
+    await keeper.take(log_of([("a", 1)], [("b", 1)], [("a", 1)]))
 
-    async def written(changed: Any) -> None:
-        heard.extend(stored.id for stored in changed)
+    assert sorted(keeper.heard) == [await documents.get("a"), await documents.get("b")]
 
-    work = ViewWork(documents, written)
-    await work.begin(0)
-    await work.take(log_of([("a", 1)], [("b", 1)], [("a", 1)]))
 
-    assert sorted(heard) == ["a", "b"]
+async def test_what_a_predecessor_wrote_but_could_not_tell_is_told(
+    documents: Documents[Sheet],
+) -> None:
+    commits = log_of([("a", 1)], [("a", 1)])
+    await (await started(documents)).take(commits)  # and died before it told of it
+    successor = await started(documents)
+    await successor.take(commits[:1])
+
+    assert successor.heard == [await documents.get("a")]
+
+
+async def test_a_past_owner_tells_nothing_that_is_old(documents: Documents[Sheet]) -> None:
+    commits = log_of([("a", 1)], [("a", 2)], [("a", 3)])
+    paused = await started(documents)
+    await paused.take(commits[:1])
+    await (await started(documents, 1)).take(commits[1:])
+    paused.heard.clear()
+    await paused.take(commits[1:2])
+
+    assert paused.heard == [await documents.get("a")]
+    assert paused.heard[0].position == 3
+
+
+async def test_a_document_is_kept_by_the_owner_of_its_partition(
+    documents: Documents[Sheet],
+) -> None:
+    commits = log_of([("a", 1), ("b", 2)], [("c", 3), ("a", 4)])
+    partitions = {partition_of(till) for till in "abc"}
+    assert len(partitions) == 3
+    ours = await started(documents, partitions={partition_of("a")})
+    theirs = await started(documents, partitions=set(ALL) - {partition_of("a")})
+    await ours.take(commits)
+
+    assert [stored.id for stored in await documents.find({}, limit=9)] == ["a"]
+    await theirs.take(commits)
+    found = await documents.get_many("abc")
+    assert {id: stored.doc.amounts for id, stored in found.items()} == {
+        "a": (1, 4),
+        "b": (2,),
+        "c": (3,),
+    }
+
+
+async def test_a_partition_that_comes_back_goes_on_from_what_others_wrote(
+    documents: Documents[Sheet],
+) -> None:
+    commits = log_of(*([("a", n)] for n in range(1, 7)))
+    ours, theirs = await started(documents), await started(documents, 2)
+    await ours.take(commits[:2])
+    await ours.release()
+    await theirs.take(commits[2:4])
+    await ours.begin(4)
+    await ours.take(commits[4:])
+
+    found = await documents.get("a")
+    assert found
+    assert (found.doc.amounts, found.position) == ((1, 2, 3, 4, 5, 6), 6)
+
+
+@pytest.mark.parametrize("breaks", ["torn before the write", "torn after it"])
+@pytest.mark.parametrize("warm", [0, 1])
+async def test_a_write_that_failed_is_made_again(real: Any, breaks: str, warm: int) -> None:
+    """Whether or not it had taken effect, and whether or not the document was in memory."""
+    documents = Fragile(SHEETS, real)
+    commits = log_of([("a", 1)], [("a", 2), ("b", 3)], [("a", 4)])
+    keeper = await started(documents)
+    if warm:
+        await keeper.take(commits[:warm])
+    documents.breaks = breaks
+    with pytest.raises(Torn):
+        await keeper.take(commits[warm:2])
+    assert keeper.done_to() == warm
+    documents.breaks = "whole"
+    await keeper.take(commits[warm:])
+
+    assert keeper.done_to() == 3
+    found = await documents.get_many("ab")
+    assert {id: each.doc.amounts for id, each in found.items()} == {"a": (1, 2, 4), "b": (3,)}
+    assert all(stored in keeper.heard for stored in found.values())
+
+
+async def test_who_is_cancelled_between_write_and_memory_goes_on_rightly(
+    documents: Documents[Sheet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = log_of([("a", 1)], [("a", 2)], [("a", 3)])
+    keeper = await started(documents)
+    await keeper.take(commits[:1])
+    put, writing = documents.put, asyncio.Event()
+
+    async def slow(stand: Sequence[Stored[Sheet]]) -> set[str]:
+        await put(stand)
+        writing.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "put", slow)
+        taking = asyncio.create_task(keeper.take(commits[1:2]))
+        await writing.wait()
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+    assert keeper.done_to() == 1
+    await keeper.take(commits[1:])
+
+    found = await documents.get("a")
+    assert found
+    assert (found.doc.amounts, found.version) == ((1, 2, 3), 3)
+
+
+def test_who_is_behind_does_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "QUICK", 1)
+    monkeypatch.setattr(views, "CALM", 2)
+
+    assert 1 < rest(1) < rest(100) < rest(views.MUCH) == 2
+    assert rest(1000) == 0
 
 
 async def test_documents_are_found_newest_first(documents: Documents[Sheet]) -> None:
@@ -207,34 +371,50 @@ async def test_a_full_memory_is_no_loss(
 
 
 decisions = st.lists(
-    st.lists(st.tuples(st.sampled_from("abc"), st.integers(-9, 9)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-9, 9)), min_size=1, max_size=3),
     min_size=1,
     max_size=12,
+)
+spells = st.lists(
+    st.tuples(
+        st.sampled_from(["ours", "theirs"]),
+        st.sets(st.sampled_from(ALL), min_size=1),
+        st.integers(0, 4),  # commits that were done, but are not known to be
+        st.integers(1, 6),
+        st.sampled_from(["whole", "torn before the write", "torn after it"]),
+    ),
+    max_size=8,
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(decisions, st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=6))
+@given(decisions, spells)
 def test_however_it_was_read_a_view_equals_its_rebuild(
-    mongo: MongoClient[dict[str, Any]],
-    log: list[list[tuple[str, int]]],
-    spells: list[tuple[int, int]],
+    mongo: MongoClient[dict[str, Any]], log: list[list[tuple[str, int]]], history: list[Any]
 ) -> None:
-    """A spell of work begins anywhere behind what was stored, as after a crash."""
+    """Two processes hold now these, now those partitions, for a spell each: from anywhere behind
+    what was stored, as after a crash, and with a write that breaks off."""
     commits = log_of(*log)
 
     async def play() -> tuple[Any, Any]:
-        documents = Documents(SHEETS, database)
-        done = 0
-        for back, length in [*spells, (0, 99)]:
-            begin = max(done - back, 0)
-            work = await started(documents, begin)
-            for position in range(begin, min(begin + length, len(commits)), 2):
-                await work.take(commits[position : min(position + 2, begin + length)])
-            done = max(done, work.done_to())
+        documents = Fragile(SHEETS, database)
+        keepers = {"ours": Keeper(documents), "theirs": Keeper(documents)}
+        done = dict.fromkeys(ALL, 0)
+        for who, partitions, back, length, end in [*history, ("ours", set(ALL), 0, 99, "whole")]:
+            work = keepers[who].work
+            for partition in sorted(partitions):
+                position = max(done[partition] - back, 0)
+                await work.begin(partition, position)
+                for documents.breaks in (end, "whole"):
+                    with suppress(Torn):
+                        at = work.taken_to(partition)
+                        await work.take(commits[at:][:length] or commits[-1:], {partition})
+                done[partition] = max(done[partition], work.done_to(partition))
+            for partition in partitions:
+                await work.release(partition)
         rebuilt = Documents(View("sheets", 2, Sheet, SHEETS.ids, evolve), database)
         await (await started(rebuilt)).take(commits)
-        return await documents.get_many("abc"), await rebuilt.get_many("abc")
+        return await documents.get_many("abcdef"), await rebuilt.get_many("abcdef")
 
     database = mongo[f"test{uuid4().hex[:12]}"]
     try:
