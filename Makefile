@@ -12,7 +12,7 @@ CODE   := $(wildcard src tests bench)
 UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: install run test check bench lock clean
+.PHONY: install run test faults check bench lock clean
 
 install: $(READY)
 
@@ -28,6 +28,10 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2
+
+# Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
+faults: $(READY)
+	$(BIN)/python -m pytest tests/faults -m long -s
 
 check: $(READY)
 	$(BIN)/ruff check $(CODE)

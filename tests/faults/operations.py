@@ -1,0 +1,266 @@
+"""Buyers and carriers at a shop on a bad day: what each asked for, and what they were told.
+
+They do as a careful web shop does: no answer, so the same Idempotency-Key again, at the other
+replica. Some lose patience, and then nobody knows whether it was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal, NamedTuple
+
+import httpx
+
+from tests.journeys.conftest import SKUS, Keys
+from tests.journeys.shops import DOOR
+
+Outcome = Literal["ok", "failed", "unknown"]
+
+AT_ONCE = 12
+"""Buyers at once, at most; and as many parcels on the road."""
+
+ANSWERED_WITHIN = 5.0
+"""Seconds for which a client waits for an answer, besides those that it asked to wait."""
+
+PATIENCE = 60.0
+"""Seconds for which a client asks again."""
+
+AGAIN = {429, 502, 503}
+"""Answers upon which one asks again; any other 4xx is a no."""
+
+SCANS = ("picked_up", "en_route", "delivered")
+
+
+class Told(NamedTuple):
+    """An order as a client was shown it."""
+
+    order_id: str
+    version: int
+    body: dict[str, Any]
+
+
+@dataclass
+class Operation:
+    """One thing that was asked for: `ok` with its answer, `failed` when it was refused, `unknown`
+    when nobody ever answered."""
+
+    what: str
+    key: str
+    about: str
+    """The buyer of an order that is placed; else the order, or the delivery."""
+    outcome: Outcome = "unknown"
+    status: int = 0
+    tries: int = 0
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+class Plan(NamedTuple):
+    """What a buyer is going to do, as the seed has it."""
+
+    buyer: str
+    body: dict[str, Any]
+    wait: int
+    cancels: bool
+    delivered: bool
+    impatient: bool
+
+
+def planned(seed: str, number: int) -> Plan:
+    """The `number`-th buyer's plan."""
+    random = Random(f"{seed}:{number}")
+    buyer = f"buyer-{number}"
+    body = {
+        "buyer_id": buyer,
+        "items": [
+            {"sku": sku, "quantity": random.randint(1, 3)}
+            for sku in random.sample(SKUS, random.randint(1, 2))
+        ],
+        "destination": DOOR,
+        "payment": {
+            "method": "card",
+            "token": "pm_card_visa" if random.random() < 0.9 else "pm_card_chargeDeclined",
+        },
+    }
+    fate = random.random()
+    return Plan(
+        buyer,
+        body,
+        wait=random.choice((0, 0, 10)),
+        cancels=fate < 0.2,
+        delivered=0.2 <= fate < 0.6,
+        impatient=random.random() < 0.05,
+    )
+
+
+class Customers:
+    """Everybody who calls the shop, and the record of it."""
+
+    def __init__(
+        self, seed: str, keys: Keys, addresses: Callable[[], Sequence[str]], orders: int
+    ) -> None:
+        self.operations: list[Operation] = []
+        self.told: list[Told] = []
+        self.finished = 0
+        """Buyers who are through with placing."""
+        self._seed = seed
+        self._keys = keys
+        self._addresses = addresses
+        self._orders = orders
+        self._random = Random(f"{seed}:clients")
+        self._http: httpx.AsyncClient
+        self._progress = threading.Condition()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="customers")
+
+    def __enter__(self) -> Customers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._orders = 0  # whoever has not come yet stays away
+        self._thread.join()
+
+    def until(self, finished: int, within: float = 300) -> None:
+        """Wait until so many have placed their orders."""
+        with self._progress:
+            done = self._progress.wait_for(
+                lambda: self.finished >= finished or not self._thread.is_alive(), within
+            )
+        if self._failure is not None:
+            raise self._failure
+        assert done, f"only {self.finished} of {finished} buyers were served in {within:.0f} s"
+
+    def through(self) -> None:
+        """Wait until all is done that they had in mind."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._all())
+        except BaseException as error:
+            self._failure = error
+        with self._progress:
+            self._progress.notify_all()
+
+    async def _all(self) -> None:
+        places, roads = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
+        async with httpx.AsyncClient(trust_env=False) as self._http, asyncio.TaskGroup() as group:
+            number = 0
+            while number < self._orders:
+                await places.acquire()
+                plan = planned(self._seed, number)
+                group.create_task(self._buy(plan, places, roads))
+                number += 1
+
+    async def _buy(self, plan: Plan, places: asyncio.Semaphore, roads: asyncio.Semaphore) -> None:
+        try:
+            placed = await self._ask(
+                Operation("place", f"place-{plan.buyer}", plan.buyer),
+                "/v1/orders",
+                plan.body,
+                wait=plan.wait,
+                patience=0 if plan.impatient else PATIENCE,
+            )
+            order = placed.answer
+            if placed.outcome == "ok":
+                await self._look(order)
+                if plan.cancels:
+                    path = f"/v1/orders/{order['order_id']}/cancel"
+                    await self._ask(
+                        Operation("cancel", f"cancel-{plan.buyer}", order["order_id"]), path, {}
+                    )
+        finally:
+            places.release()
+            with self._progress:
+                self.finished += 1
+                self._progress.notify_all()
+        if order and plan.delivered:
+            async with roads:
+                await self._deliver(order)
+
+    async def _deliver(self, order: dict[str, Any]) -> None:
+        """The carrier comes as soon as the delivery is arranged."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while order["fulfillment_status"] != "scheduled":
+            declined = order["payment_status"] == "declined"
+            if declined or order["status"] not in ("pending", "confirmed"):
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                return  # the checks will tell why
+            await asyncio.sleep(0.1)
+            order = await self._look(order)
+        for scan in SCANS:
+            path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
+            what = Operation(scan, f"{scan}-{order['delivery_id']}", order["delivery_id"])
+            await self._ask(what, path, {"status": scan})
+        await self._look(order)
+
+    async def _look(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The order as it is shown now: never older than it was shown before."""
+        path = f"/v1/orders/{order['order_id']}"
+        seen = Operation("look", "", order["order_id"])
+        await self._ask(seen, path)
+        if seen.outcome == "ok":
+            assert seen.answer["version"] >= order["version"], (
+                f"{order['order_id']} was shown at version {order['version']}, then at"
+                f" {seen.answer['version']}"
+            )
+        return seen.answer or order
+
+    async def _ask(
+        self,
+        what: Operation,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        wait: int = 0,
+        patience: float = PATIENCE,
+    ) -> Operation:
+        """Ask until there is an answer, at one replica and the other."""
+        self.operations.append(what)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        first = self._random.randrange(2)
+        while what.tries == 0 or loop.time() < deadline:
+            what.tries += 1
+            try:
+                answer = await self._once(what, path, body, wait, first + what.tries)
+            except (httpx.TransportError, LookupError):
+                answer = None
+            if answer is not None and answer.status_code not in AGAIN:
+                what.status = answer.status_code
+                what.answer = answer.json() if answer.is_success else {}
+                what.outcome = "ok" if answer.is_success else "failed"
+                if "order_id" in what.answer and "version" in what.answer:
+                    found = what.answer
+                    self.told.append(Told(found["order_id"], found["version"], found))
+                break
+            await asyncio.sleep(self._random.uniform(0.05, 0.3))
+        return what
+
+    async def _once(
+        self, what: Operation, path: str, body: dict[str, Any] | None, wait: int, turn: int
+    ) -> httpx.Response:
+        addresses = self._addresses()
+        if not addresses:
+            raise LookupError("nobody is there")
+        carrier = path.startswith("/v1/deliveries")
+        headers = {
+            "Authorization": f"Bearer {self._keys.carrier if carrier else self._keys.web}",
+            **({"Idempotency-Key": what.key} if what.key else {}),
+            **({"Prefer": f"wait={wait}"} if wait else {}),
+        }
+        return await self._http.request(
+            "GET" if body is None else "POST",
+            addresses[turn % len(addresses)] + path,
+            content=None if body is None else json.dumps(body),
+            headers={**headers, "Content-Type": "application/json"},
+            timeout=ANSWERED_WITHIN + wait,
+        )

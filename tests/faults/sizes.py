@@ -1,0 +1,35 @@
+"""How large each scenario is: short inside `make test`, long with `make faults`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import NamedTuple
+
+
+class Size(NamedTuple):
+    """So many orders, so many faults, and the seconds that a lease lasts (`None`: as in the
+    product)."""
+
+    orders: int
+    faults: int
+    term: float | None = None
+
+
+SHORT, LONG = "short", "long"
+
+SIZES: dict[tuple[str, str], Size] = {
+    ("kills", SHORT): Size(150, 6, term=2.0),
+    ("kills", LONG): Size(10_000, 200),
+    ("redis", SHORT): Size(100, 3),
+    ("redis", LONG): Size(3_000, 20),
+}
+
+
+def seed() -> str:
+    """What a run is made from: `FAULTS_SEED`, or a fresh one. It says so: a run that fails can be
+    repeated."""
+    chosen = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
+    sys.stdout.write(f"FAULTS_SEED={chosen}\n")
+    return chosen
