@@ -191,9 +191,11 @@ class ViewWork(Generic[D]):
 
     async def release(self, partition: int) -> None:
         """From now on others write these documents: what is remembered of them is worth nothing."""
-        del self._taken[partition]
         for id in [id for id in self._warm if partition_of(id) == partition]:
             del self._warm[id]
+
+    async def look(self) -> None:
+        """Nothing can be asked."""
 
     def _changes(
         self, commits: Sequence[Commit], partitions: Collection[int]

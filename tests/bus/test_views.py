@@ -274,6 +274,7 @@ async def test_a_partition_that_comes_back_goes_on_from_what_others_wrote(
     ours, theirs = await started(documents), await started(documents, 2)
     await ours.take(commits[:2])
     await ours.release()
+    assert ours.done_to() == 2  # from there others go on
     await theirs.take(commits[2:4])
     await ours.begin(4)
     await ours.take(commits[4:])
