@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bus.audit import Audit, Fault
-from bus.console import AsJson, Open, fail, progress, show, stderr
+from bus.console import AsJson, Open, fail, progress, show
 from bus.messages import NotFound
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from bus.audit import Audit
     from bus.commits import Commit
+    from bus.log import Log
     from bus.platform import Context
 
 ContextName = Annotated[
@@ -25,14 +30,24 @@ def commands(shop: Any) -> typer.Typer:
     app = typer.Typer(help="The event logs.", no_args_is_help=True)
 
     @app.command()
-    def verify(as_json: bool = AsJson) -> None:
-        """Read every log and check it; exit 1 with the first fault of each."""
-        with opened() as running:
-            results = [_verified(context) for context in running.platform.contexts.values()]
-        show(results, ["context", "commits", "state", "fault"], as_json=as_json)
-        broken = [result for result in results if result["fault"]]
-        if broken:
-            fail(f"the {broken[0]['context']} log is not what it must be: {broken[0]['fault']}")
+    def verify(
+        context: Annotated[
+            str | None, typer.Option("--context", help="Only this log, not all of them.")
+        ] = None,
+        as_json: bool = AsJson,
+    ) -> None:
+        """Read every log and check it; exit 1 with the first fault. Runs beside live traffic."""
+        with _standing() as contexts, progress() as bars:
+            chosen = [_named(contexts, context)] if context else [*contexts.values()]
+            audits = {home.name: _audited(home.log, bars) for home in chosen}
+        results = [_result(name, audit) for name, audit in audits.items()]
+        show(results, ["context", "commits", "state", "faults"], as_json=as_json)
+        broken = {name: audit for name, audit in audits.items() if audit.count}
+        if broken and not as_json:
+            faults = [row for name, audit in broken.items() for row in _faults(name, audit)]
+            show(faults, ["context", "position", "where", "what"], as_json=False)
+        for name, audit in broken.items():
+            fail(f"the {name} log is not what it must be: {audit.faults[0]}")
 
     @app.command()
     def tail(
@@ -67,8 +82,24 @@ def commands(shop: Any) -> typer.Typer:
     return app
 
 
+@contextmanager
+def _standing() -> Iterator[Mapping[str, Context]]:
+    """The logs as they stand, of a shop that is not started: it would make a lost index anew."""
+    from shop.running import assembled, located
+
+    with located() as settings:
+        shop = assembled(settings)
+        try:
+            yield shop.platform().contexts
+        finally:
+            shop.mongo().close()
+
+
 def _home(running: Any, name: str) -> Context:
-    contexts: dict[str, Context] = running.platform.contexts
+    return _named(running.platform.contexts, name)
+
+
+def _named(contexts: Mapping[str, Context], name: str) -> Context:
     if name not in contexts:
         raise NotFound(
             "unknown_context", f"there is no log of {name}: choose {', '.join(contexts)}"
@@ -76,30 +107,39 @@ def _home(running: Any, name: str) -> Context:
     return contexts[name]
 
 
-def _verified(context: Context) -> dict[str, object]:
-    audit = Audit(context.log.codec)
-    collection = context.log.collection
-    with progress() as bar:
-        task = bar.add_task(
-            f"verifying {context.name}", total=collection.estimated_document_count()
-        )
-        documents = _counted(collection.find().sort("_id", 1), bar, task)
-        fault: Fault | None = next(audit.check(documents), None)
-    if fault is not None:
-        stderr.print(f"{context.name}: position {fault.position}: {fault.what}", markup=False)
+def _audited(log: Log, bars: Progress) -> Audit:
+    from bus.audit import Audit
+
+    tasks: dict[str, TaskID] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bars.add_task(f"{log.context}: {what}")
+        bars.update(tasks[what], completed=done, total=total)
+
+    audit = Audit(log, told)
+    audit.run()
+    return audit
+
+
+def _result(name: str, audit: Audit) -> dict[str, object]:
     return {
-        "context": context.name,
-        "commits": audit.read,
-        "state": "ok" if fault is None else "broken",
-        "fault": None if fault is None else f"position {fault.position}: {fault.what}",
+        "context": name,
+        "commits": audit.commits,
+        "state": "broken" if audit.count else "ok",
+        "faults": audit.count,
+        "fault": str(audit.faults[0]) if audit.count else None,
+        "first_faults": [fault._asdict() for fault in audit.faults],
     }
 
 
-def _counted(documents: Any, bar: Any, task: Any) -> Any:
-    for number, document in enumerate(documents, start=1):
-        yield document
-        if number % 1000 == 0:
-            bar.update(task, completed=number)
+def _faults(name: str, audit: Audit) -> Iterator[dict[str, object]]:
+    """The rows about one log."""
+    for position, where, what in audit.faults:
+        yield {"context": name, "position": position or None, "where": where, "what": what}
+    more = audit.count - len(audit.faults)
+    if more:
+        yield {"context": name, "what": f"... and {more} more"}
 
 
 def _row(commit: Commit) -> dict[str, object]:

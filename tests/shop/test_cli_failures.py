@@ -160,6 +160,27 @@ async def test_a_damaged_log_is_found_and_told_where(
     assert {row["state"] for name, row in rows.items() if name != "catalog"} == {"ok"}
 
 
+async def test_all_that_is_wrong_with_a_log_is_shown_and_nothing_is_mended(
+    five: House, mongo: MongoClient[dict[str, Any]]
+) -> None:
+    log = mongo[f"{prefix_of(five)}_catalog"]["log"]
+    log.drop_index("command")
+    (second,) = log.find({"_id": 2})
+    log.update_one({"_id": 5}, {"$set": {"command": second["command"]}})
+    log.update_many({}, {"$set": {"events.$[].type": "catalog.Gone"}})
+    ran = five.run("log", "verify")
+    assert ran.code == 1
+    (told,) = ran.err.splitlines()
+    assert told.startswith("shop: the catalog log is not what it must be: index command: ")
+    shown = [line for line in ran.out.splitlines() if line.startswith("catalog")]
+    assert len(shown) == 1 + 7
+    assert any("position 2" in line for line in shown if " 5 " in line)
+    assert "command" not in log.index_information()
+    assert five.run("log", "verify", "--context", "payment").code == 0
+    unknown = five.run("log", "verify", "--context", "cellar")
+    assert (unknown.code, "no log of cellar" in unknown.err) == (1, True)
+
+
 async def test_the_doctor_finds_what_is_wrong(
     five: House, mongo: MongoClient[dict[str, Any]]
 ) -> None:
