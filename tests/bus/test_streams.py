@@ -374,6 +374,17 @@ async def test_commits_of_others_are_seen_through_the_feed(
     assert await streams.load(tills("a")) == (Till(7, (5, 2)), 2)
 
 
+async def test_a_stream_that_only_others_write_is_known_at_the_version_they_wrote(
+    streams: Streams, other: Streams, fed: Feed
+) -> None:
+    await put(other, "a")
+    decided = await put(other, "a")
+    fed.ring()
+    await soon(fed.reached(decided.commit.position))
+
+    assert streams.known(tills("a")) == 2  # so nobody takes an older one for the latest
+
+
 async def test_a_commit_seen_while_its_stream_is_loaded_is_not_lost(
     streams: Streams, other: Streams
 ) -> None:
