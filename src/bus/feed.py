@@ -1,8 +1,9 @@
-"""The end of a log as this process knows it: every commit decoded once, however many readers
+"""A log as this process knows it: every commit fetched and decoded once, however many readers
 listen.
 
 What this process commits arrives as objects; what others commit is fetched when their doorbell
-rings, or at the next poll. Either way commits come in order and without a gap.
+rings, or at the next poll. Either way commits come in order and without a gap. Readers that are
+far behind go through the log in windows that they share, as long as they keep together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 
 from bus.commits import Commit
 from bus.mongo import told
+from bus.tasks import ended
 
 KEPT = 20_000
 """Commits kept in memory; a reader further behind reads from the log."""
@@ -23,6 +25,9 @@ POLL = 0.25
 
 CHUNK = 1000
 """Commits fetched at once."""
+
+WINDOWS = 4
+"""Chunks of the past that are kept for readers that catch up."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +45,8 @@ class Feed:
         self._fetch = fetch
         self._read_head = head
         self._tail: dict[int, Commit] = {}  # the last of them, by position
+        self._early: dict[int, Commit] = {}  # those that came before one that stands before them
+        self._windows: dict[int, asyncio.Task[list[Commit]]] = {}  # the past, by where it begins
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._news = asyncio.Event()
         self._bell = asyncio.Event()
@@ -52,9 +59,7 @@ class Feed:
 
     async def stop(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended((self._task, *self._windows.values()))
 
     def ring(self) -> None:
         """Somebody says that there is something new."""
@@ -66,31 +71,59 @@ class Feed:
 
     def push(self, commits: Sequence[Commit]) -> None:
         """Commits published by whoever wrote them: repeated and out of order ones do no harm."""
-        fresh = [commit for commit in commits if commit.position > self.head]
-        if not fresh:
-            return
-        follows = all(commit.position == self.head + n for n, commit in enumerate(fresh, start=1))
-        if not follows:
-            self._bell.set()  # something is missing before these: fetch it, and them
-            return
-        self._extend(fresh)
+        self._accept(commits)
+        if self._early:
+            self._bell.set()  # something is missing before these: fetch it
 
     async def after(self, position: int, limit: int) -> list[Commit]:
-        """The commits behind a position, waiting until there is one."""
+        """Some commits behind a position, `limit` at most, waiting until there is one."""
         while True:
             await self.reached(position + 1)
             if position + 1 in self._tail:
                 until = min(position + limit, self.head)
                 return [self._tail[at] for at in range(position + 1, until + 1)]
-            if commits := await self._fetch(position, limit):
+            start = position - position % CHUNK
+            window = await asyncio.shield(self._window(start))
+            if commits := window[position - start : position - start + limit]:
+                if start + 2 * CHUNK <= self.head:
+                    self._window(start + CHUNK)  # while this one is worked on
                 return commits
-            log.error("feed.hole", context=self.context, behind=position)
-            await asyncio.sleep(POLL)  # never seen; but nobody must skip what is not there
+            self._windows.pop(start, None)  # the log ended there when it was fetched
+            if not await self._fetch(position, 1):
+                log.error("feed.hole", context=self.context, behind=position)
+                await asyncio.sleep(POLL)  # never seen; but nobody must skip what is not there
 
     async def reached(self, position: int) -> None:
         """Wait until this process knows the log up to a position."""
         while self.head < position:
             await self._news.wait()
+
+    def _window(self, start: int) -> asyncio.Task[list[Commit]]:
+        """The chunk of commits behind a position, fetched once for all who ask."""
+        window = self._windows.pop(start, None)
+        if window is None or (window.done() and (window.cancelled() or window.exception())):
+            window = asyncio.create_task(self._past(start))
+            window.add_done_callback(lambda w: w.cancelled() or w.exception())  # who asks is told
+        self._windows[start] = window  # as the last one used
+        while len(self._windows) > WINDOWS:
+            del self._windows[next(iter(self._windows))]
+        return window
+
+    async def _past(self, start: int) -> list[Commit]:
+        return await self._fetch(start, CHUNK)
+
+    def _accept(self, commits: Sequence[Commit]) -> None:
+        """Join to the tail what follows it; keep the rest until that is so."""
+        for commit in commits:
+            if commit.position > self.head:
+                self._early[commit.position] = commit
+        follow: list[Commit] = []
+        while (following := self._early.pop(self.head + len(follow) + 1, None)) is not None:
+            follow.append(following)
+        if follow:
+            self._extend(follow)
+        if len(self._early) > KEPT:
+            self._early.clear()  # whatever is missing has been missing for long: fetch it all
 
     def _extend(self, commits: Sequence[Commit]) -> None:
         for commit in commits:
@@ -111,15 +144,22 @@ class Feed:
                 pass
             self._bell.clear()
             try:
-                # A log that grows all the time is pushed by who writes it: once to its end will do.
-                full = True
-                while full:
-                    commits = await self._fetch(self.head, CHUNK)
-                    self.push(commits)
-                    full = len(commits) == CHUNK
+                await self._fetch_missing()
                 self.fault = None
             except Exception as error:  # the next look will tell whether it lasts
                 fault = told(error)
                 if fault != self.fault:
                     log.warning("feed.cannot_read", context=self.context, error=fault)
                 self.fault = fault
+
+    async def _fetch_missing(self) -> None:
+        """What stands between the tail and what came early, or the log's end.
+
+        A log that grows all the time is pushed by who writes it: once to its end will do.
+        """
+        more = True
+        while more:
+            gap = min(self._early) - self.head - 1 if self._early else CHUNK
+            commits = await self._fetch(self.head, min(gap, CHUNK))
+            self._accept(commits)
+            more = len(commits) == CHUNK or (bool(self._early) and bool(commits))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-import structlog
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -21,14 +20,15 @@ from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
 from bus.feed import Feed
-from bus.lanes import Lanes
+from bus.lanes import Lanes, Retries
 from bus.leases import Leases
 from bus.log import Log
 from bus.messages import Command, Event, Request, new_id
-from bus.mongo import told
 from bus.parking import Parking
+from bus.partitions import PARTITIONS
 from bus.policies import Policy, Reaction
-from bus.readers import Reader
+from bus.readers import Reader, Work
+from bus.rota import Rota
 from bus.streams import Streams
 from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
@@ -37,7 +37,8 @@ from bus.views import Documents, Stored, View, ViewWork
 D = TypeVar("D")
 H = TypeVar("H")
 
-log = structlog.get_logger(__name__)
+ROTA = "/rota"
+"""What a context's name is followed by when its work is to be shared out anew, on the doorbell."""
 
 
 class Context:
@@ -49,16 +50,16 @@ class Context:
         database: Database[dict[str, Any]],
         cache: Cache,
         events: Iterable[type[Event]],
-        timers: Callable[[Leases], Timers],
-        owner: str,
+        rota: Rota,
+        timers: Timers,
     ) -> None:
         self.name = name
         self.database = database
         self.cache = cache
         self.log = Log(name, database, events)
         self.streams = Streams(self.log)
-        self.leases = Leases(database, owner)
-        self.timers = timers(self.leases)
+        self.rota = rota
+        self.timers = timers
         self.feed = Feed(name, self.log.read, self.log.head)
         self.views: list[tuple[Documents[Any], Callable[[Sequence[Stored[Any]]], Any] | None]] = []
         self.readers: list[Reader] = []
@@ -76,18 +77,23 @@ class Context:
         """Wait until a view shows the log up to a position; whether it does, after `patience`
         seconds."""
         name = f"{self.name}.{documents.key}"
-        stored = self.database["readers"]
+        reader = next((reader for reader in self.readers if reader.name == name), None)
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while not any(
-                    reader.name == name and reader.done_to() >= position for reader in self.readers
-                ):
-                    found = await asyncio.to_thread(lambda: stored.find_one({"_id": name}))
-                    if found is not None and found["position"] >= position:
-                        break
+                while True:
+                    done = await self._stored(name)
+                    if reader is not None:
+                        done |= {each: reader.done_to(each) for each in reader.held}
+                    if len(done) == PARTITIONS and min(done.values()) >= position:
+                        return True
                     await asyncio.sleep(0.02)
-                return True
         return False
+
+    async def _stored(self, reader: str) -> dict[int, int]:
+        """How far each partition of a reader's work is known to be done."""
+        leases = self.database["readers"]
+        found = await asyncio.to_thread(lambda: list(leases.find({"reader": reader})))
+        return {each["partition"]: each["position"] for each in found}
 
 
 class Platform:
@@ -99,10 +105,12 @@ class Platform:
         redis: Redis | None,
         prefix: str,
         transport: Transport,
+        retries: Retries = Retries(),  # noqa: B008
     ) -> None:
         self._mongo = mongo
         self._prefix = prefix
         self._process = new_id()
+        self._retries = retries
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
@@ -118,19 +126,16 @@ class Platform:
         commands: Mapping[str, type[Command[Any]]] = {
             command.type_name: command for command in timed
         }
-        context = Context(
-            name,
-            database,
-            self.cache,
-            events,
-            lambda leases: Timers(name, database, leases, self.transport, commands),
-            self._process,
-        )
+        ring = partial(self._doorbell.ring, f"{name}{ROTA}")
+        rota = Rota(Leases(database, self._process), self._process, ring)
+        timers = Timers(name, database, self.transport, commands, rota.valid)
+        context = Context(name, database, self.cache, events, rota, timers)
         self.contexts[name] = context
         return context
 
-    async def start(self, *, work: bool) -> None:
-        """Open the logs; with `work`, run readers and timers too."""
+    async def start(self, *, work: bool, passing: bool = False) -> None:
+        """Open the logs; with `work`, run readers and timers too: a `passing` process does so only
+        while no other is there to."""
         for context in self.contexts.values():
             await asyncio.to_thread(self._prepare, context)
             context.log.open(partial(self._committed, context.name))
@@ -139,23 +144,15 @@ class Platform:
             self.transport.consume(context.name, context.log.codec, context.feed.push)
         self._doorbell.start()
         if work:
-            self._start_readers()
+            self._start_work(passing)
 
     async def stop(self) -> None:
         """Stop in the order in which nothing is lost: readers, then what they write to."""
         contexts = self.contexts.values()
-        await asyncio.gather(*(reader.stop() for context in contexts for reader in context.readers))
-        await asyncio.gather(*(context.timers.stop() for context in contexts))
-        await asyncio.gather(*map(self._give_back, contexts))
+        await asyncio.gather(*(context.rota.stop() for context in contexts))
         await self._doorbell.stop()
         await asyncio.gather(*(context.feed.stop() for context in contexts))
         await asyncio.gather(*(context.log.close() for context in contexts))
-
-    async def _give_back(self, context: Context) -> None:
-        try:
-            await context.leases.give_back_all()
-        except PyMongoError as error:  # then they run out by themselves
-            log.warning("platform.kept_leases", context=context.name, error=told(error))
 
     @property
     def readers(self) -> list[Reader]:
@@ -168,7 +165,13 @@ class Platform:
             f"reader {reader.name} "
             + (f"is stuck: {reader.fault}" if reader.fault else "has stopped")
             for reader in self.readers
-            if reader.fault or not reader.running
+            if reader.fault or reader.stopped
+        ]
+        faults += [
+            f"the work of {context.name} "
+            + (f"cannot be shared out: {fault}" if (fault := context.rota.fault) else "has stopped")
+            for context in self.contexts.values()
+            if context.rota.fault or context.rota.stopped
         ]
         faults += [
             f"the {context.name} log cannot be read: {context.feed.fault}"
@@ -201,21 +204,21 @@ class Platform:
         self.transport.publish(name, commits)
         self._doorbell.ring(name)
 
-    def _rung(self, name: str) -> None:
-        if name in self.contexts:
-            self.contexts[name].feed.ring()
+    def _rung(self, word: str) -> None:
+        context = self.contexts.get(word.removesuffix(ROTA))
+        if context is not None:
+            (context.rota if word.endswith(ROTA) else context.feed).ring()
 
-    def _start_readers(self) -> None:
+    def _start_work(self, passing: bool) -> None:
         for context in self.contexts.values():
             for documents, written in context.views:
-                name = f"{context.name}.{documents.key}"
-                work = partial(ViewWork, documents, written)
-                context.readers.append(self._reader(name, context, context, work))
-            context.timers.start()
+                work = ViewWork(documents, written)
+                self._add_reader(f"{context.name}.{documents.key}", context, context, work)
         for reaction in self.bus.reactions:
             self._add_readers(reaction)
-        for reader in self.readers:
-            reader.start()
+        for context in self.contexts.values():
+            timed = [context.timers] if context.timers.commands else []
+            context.rota.start([*context.readers, *timed], passing=passing)
 
     def _add_readers(self, reaction: Reaction) -> None:
         """One reader for each log that the reaction listens to; it lives in the reaction's own
@@ -226,18 +229,21 @@ class Platform:
             handlers[event] = self._obey(policy, reaction.reader)
         for log, wanted in by_log(handlers).items():
             name = f"{reaction.reader}<{log}"
-            work = partial(self._lanes, name, wanted, home)
-            home.readers.append(self._reader(name, home, self.contexts[log], work))
+            lanes = Lanes(
+                name,
+                wanted,
+                Parking(home.database, name),
+                home.rota.valid,
+                self._retries,
+                lambda: self.bus.crowded,
+            )
+            self._add_reader(name, home, self.contexts[log], lanes)
         for log, schedules in by_log(reaction.schedules).items():
             name = f"{reaction.reader}<{log}"
-            setting = partial(TimerWork, home.timers, schedules)
-            home.readers.append(self._reader(name, home, self.contexts[log], setting))
+            self._add_reader(name, home, self.contexts[log], TimerWork(home.timers, schedules))
 
-    def _reader(self, name: str, home: Context, source: Context, work: Any) -> Reader:
-        return Reader(name, source.feed, home.leases, work, lambda: self.bus.crowded)
-
-    def _lanes(self, name: str, wanted: dict[type[Any], Any], home: Context) -> Lanes:
-        return Lanes(name, wanted, Parking(home.database, name), lambda: self.bus.crowded)
+    def _add_reader(self, name: str, home: Context, source: Context, work: Work) -> None:
+        home.readers.append(Reader(name, source.feed, work, lambda: self.bus.crowded))
 
     def _obey(self, policy: Policy, reader: str) -> Callable[[Any, Envelope[Any]], Any]:
         async def handle(event: Event, envelope: Envelope[Any]) -> None:

@@ -1,10 +1,12 @@
-"""Durable readers: each takes its log in order, from where it was, for as long as it holds the
-lease."""
+"""Durable readers: each takes a log in order, from where it was, for the partitions that this
+process holds."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import structlog
@@ -12,141 +14,152 @@ from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
 from bus.feed import Feed
-from bus.leases import TERM, Lease, LeaseLost, Leases
+from bus.leases import Lease
 from bus.mongo import told
+from bus.partitions import PARTITIONS
 from bus.tasks import ended
 
 CHUNK, FEW = 1000, 100
 """Commits taken from the feed at once; and while a crowd outside waits for answers."""
 
-STORE_EVERY = 0.5
-"""Seconds between stored positions; what was done since is done again after a crash."""
+REST = 1.0
+"""Seconds until work that could not go on is tried again."""
+
+UNFIT = 10.0
+"""Seconds for which others should do what this process has failed at."""
 
 log = structlog.get_logger(__name__)
 
 
 class Work(Protocol):
-    """What a reader does with commits."""
+    """What a reader does with commits, for the partitions that this process holds; they come and
+    go. `begin`, `take` and `release` never run at the same time."""
 
-    async def begin(self, position: int) -> None:
-        """Start behind a position, having the lease."""
+    async def begin(self, partition: int, position: int) -> None:
+        """Work on a partition too, from behind a position."""
 
-    async def take(self, commits: Sequence[Commit]) -> None:
-        """Take the next commits; returns when more may come."""
+    async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """Take the next commits for these partitions, all taken to the same position so far.
 
-    def done_to(self) -> int:
+        May be cancelled; what `taken_to` does not show then is given again.
+        """
+
+    def taken_to(self, partition: int) -> int:
+        """The position up to which a partition's commits have been taken."""
+
+    def done_to(self, partition: int) -> int:
         """The position up to which everything is done, and need never be done again."""
 
-    async def stop(self) -> None:
-        """Stop; what is not done will be taken again."""
+    async def release(self, partition: int) -> None:
+        """Stop: another process goes on from `done_to`."""
+
+    async def look(self) -> None:
+        """Something may have been asked of the work: see."""
 
 
 class Reader:
-    """One reader of one log. Several processes may run it: the one with the lease works."""
+    """One reader of one log. Its partitions are shared by the processes that run it."""
+
+    partitions = PARTITIONS
 
     def __init__(
-        self,
-        name: str,
-        feed: Feed,
-        leases: Leases,
-        work: Callable[[], Work],
-        crowded: Callable[[], bool] = lambda: False,
+        self, name: str, feed: Feed, work: Work, crowded: Callable[[], bool] = lambda: False
     ) -> None:
         self.name = name
         self.feed = feed
-        self.position = 0
-        self._leases = leases
-        self._make_work = work
-        self._crowded = crowded
-        self._current: Work | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.held: set[int] = set()
+        """The partitions that this process works on."""
         self.fault: str | None = None
         """Why it does not get on at the moment, if it does not."""
+        self._work = work
+        self._crowded = crowded
+        self._unfit_until = 0.0
+        self._task: asyncio.Task[None] | None = None
 
-    def done_to(self) -> int:
-        """How far this process has done the work; 0 while another one does it."""
-        return self._current.done_to() if self._current is not None else 0
+    @property
+    def fit(self) -> bool:
+        """Whether this process can do the work; if not, others should."""
+        return time.monotonic() >= self._unfit_until
 
-    def start(self) -> None:
-        """Work in the background until stopped."""
-        self._task = asyncio.create_task(self._run(), name=f"reader:{self.name}")
-
-    async def stop(self) -> None:
-        """Stop and give the lease back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    @property
+    def stopped(self) -> bool:
+        """Whether it should work and does not, for whatever reason."""
+        return bool(self.held) and (self._task is None or self._task.done())
 
     @property
     def lag(self) -> int:
-        """Commits that wait to be read, as far as this process knows."""
-        return max(self.feed.head - self.position, 0)
+        """Commits that wait to be done here, as far as this process knows."""
+        done = [self._work.done_to(partition) for partition in self.held]
+        return max(self.feed.head - min(done), 0) if done else 0
 
-    @property
-    def running(self) -> bool:
-        """Whether the reader is alive: working, or waiting for the lease."""
-        return self._task is not None and not self._task.done()
+    def done_to(self, partition: int) -> int:
+        """How far a partition's work is done by this process."""
+        return self._work.done_to(partition)
+
+    async def begin(self, leases: Sequence[Lease]) -> None:
+        """Work on these partitions too."""
+        await self._halt()
+        try:
+            for lease in leases:
+                await self._work.begin(lease.partition, lease.position)
+                self.held.add(lease.partition)
+        finally:
+            self._go_on()
+
+    async def release(self, partitions: Collection[int]) -> None:
+        """Stop working on these."""
+        await self._halt()
+        try:
+            for partition in partitions:
+                self.held.discard(partition)
+                await self._work.release(partition)
+        finally:
+            self._go_on()
+
+    async def look(self) -> None:
+        """Something may have been asked of the work: see."""
+        if self.held:
+            await self._work.look()
+
+    async def _halt(self) -> None:
+        await ended((self._task,))
+
+    def _go_on(self) -> None:
+        if self.held:
+            self._task = asyncio.create_task(self._run(), name=f"reader:{self.name}")
 
     async def _run(self) -> None:
         while True:
             try:
-                lease = await self._leases.claim(self.name)
-                if lease is None:
-                    await asyncio.sleep(TERM / 5)
-                    continue
-                await self._work(lease)
-            except LeaseLost:
-                log.warning("reader.lease_lost", reader=self.name)
+                await self._advance()
+                self.fault = None
             except PyMongoError as error:
-                await self._pause(error)
+                await self._rest(error)
             except Exception as error:
                 if self.fault is None:
                     log.exception("reader.failed", reader=self.name)
-                await self._pause(error)
+                self._unfit_until = time.monotonic() + UNFIT
+                await self._rest(error)
 
-    async def _pause(self, error: Exception) -> None:
+    async def _rest(self, error: Exception) -> None:
         fault = told(error)
         if fault != self.fault:
             log.warning("reader.cannot_work", reader=self.name, error=fault)
         self.fault = fault
-        await asyncio.sleep(1)
+        await asyncio.sleep(REST)
 
-    async def _work(self, lease: Lease) -> None:
-        work = self._make_work()
-        self.position = lease.position
-        await work.begin(lease.position)
-        self._current = work
-        taking = asyncio.create_task(self._take(work, lease.position))
-        keeping = asyncio.create_task(self._keep(lease, work))
-        try:
-            await asyncio.wait((taking, keeping), return_when=asyncio.FIRST_COMPLETED)
-            for task in (taking, keeping):
-                if task.done():
-                    task.result()
-        finally:
-            self._current = None
-            await ended((taking, keeping))
-            await work.stop()
-            try:
-                await self._leases.give_back(lease, work.done_to())
-            except PyMongoError as error:  # then it runs out by itself
-                log.warning("reader.kept_lease", reader=self.name, error=told(error))
-
-    async def _take(self, work: Work, position: int) -> None:
-        while True:
-            commits = await self.feed.after(position, FEW if self._crowded() else CHUNK)
-            await work.take(commits)
-            position = commits[-1].position
-            self.fault = None
-
-    async def _keep(self, lease: Lease, work: Work) -> None:
-        """Renew the lease well before it runs out, and store the position while it moves."""
-        since_renewal = 0.0
-        while True:
-            await asyncio.sleep(STORE_EVERY)
-            since_renewal += STORE_EVERY
-            done = work.done_to()
-            if done != self.position or since_renewal >= TERM / 4:
-                await self._leases.keep(lease, done)
-                self.position = done
-                since_renewal = 0.0
+    async def _advance(self) -> None:
+        """Take what comes next, for each group of partitions that have come equally far: who is
+        behind catches up, beside who is in front."""
+        groups = defaultdict(list)
+        for partition in self.held:
+            groups[self._work.taken_to(partition)].append(partition)
+        fronts = sorted(groups)
+        await self.feed.reached(fronts[0] + 1)
+        most = FEW if self._crowded() else CHUNK
+        for position, following in zip(fronts, [*fronts[1:], self.feed.head], strict=True):
+            # No further than to the next group, to go on with it.
+            limit = min(most, following - position)
+            if limit > 0:
+                commits = await self.feed.after(position, limit)
+                await self._work.take(commits, groups[position])

@@ -1,10 +1,11 @@
 """Commands for later: a timer is a document, fired when due by whichever process holds the
-lease."""
+lease. Late or twice does no harm: a command that has been decided, or that the rules do not want
+any more, changes nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,12 @@ from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of, sealed
-from bus.leases import TERM, LeaseLost, Leases
+from bus.leases import Lease
 from bus.messages import Busy, Command, Refused, derived_id, now
 from bus.mongo import durable, told
+from bus.partitions import partition_of_stream
 from bus.policies import CallOff, Later, Schedule
+from bus.tasks import ended
 from bus.transport import Transport
 
 LOOK = 1.0
@@ -37,21 +40,25 @@ log = structlog.get_logger(__name__)
 
 
 class Timers:
-    """The timers of one context, in its `timers` collection."""
+    """The timers of one context, in its `timers` collection, and the work of firing them. That has
+    one partition: there is little of it."""
+
+    partitions = 1
+    fit = True
 
     def __init__(
         self,
         context: str,
         database: Database[dict[str, Any]],
-        leases: Leases,
         transport: Transport,
         commands: Mapping[str, type[Command[Any]]],
+        valid: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._name = f"{context}.timers"
+        self.name = f"{context}.timers"
         self._collection = durable(database["timers"])
-        self._leases = leases
+        self._valid = valid
         self._transport = transport
-        self._commands = commands
+        self.commands = commands
         self._task: asyncio.Task[None] | None = None
 
     def make_indexes(self) -> None:
@@ -78,15 +85,21 @@ class Timers:
             lambda: list(self._collection.find().sort("due", ASCENDING).limit(limit))
         )
 
-    def start(self) -> None:
-        """Fire in the background until stopped."""
-        self._task = asyncio.create_task(self._run(), name=self._name)
+    async def begin(self, leases: Sequence[Lease]) -> None:
+        """Fire in the background until released."""
+        await ended((self._task,))
+        self._task = asyncio.create_task(self._run(), name=self.name)
 
-    async def stop(self) -> None:
+    async def release(self, partitions: Collection[int]) -> None:
         """Stop firing."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended((self._task,))
+
+    def done_to(self, partition: int) -> int:
+        """What is done is deleted; there is no position."""
+        return 0
+
+    async def look(self) -> None:
+        """Nothing can be asked."""
 
     async def fire_due(self, at: datetime) -> int:
         """Send the commands of the timers that are due; how many have been dealt with.
@@ -101,10 +114,10 @@ class Timers:
 
     async def _fire(self, timer: dict[str, Any]) -> bool:
         try:
-            command = self._commands[timer["type"]].model_validate(timer["data"], strict=False)
+            command = self.commands[timer["type"]].model_validate(timer["data"], strict=False)
             envelope = sealed(
                 command,
-                id=derived_id(self._name, timer["_id"], timer["due"].isoformat()),
+                id=derived_id(self.name, timer["_id"], timer["due"].isoformat()),
                 correlation=timer["correlation"],
                 causation=timer["causation"],
             )
@@ -135,35 +148,16 @@ class Timers:
         )
 
     async def _run(self) -> None:
-        while True:
+        while self._valid():
             try:
-                lease = await self._leases.claim(self._name)
-                if lease is not None:
-                    await self._serve(lease)
-                else:
-                    await asyncio.sleep(TERM / 5)
-            except LeaseLost:
-                log.warning("timers.lease_lost", timers=self._name)
-            except PyMongoError as error:
-                log.warning("timers.cannot_work", timers=self._name, error=told(error))
-                await asyncio.sleep(1)
-            except Exception:
-                log.exception("timers.failed", timers=self._name)
-                await asyncio.sleep(1)
-
-    async def _serve(self, lease: Any) -> None:
-        loop = asyncio.get_running_loop()
-        renewed = loop.time()
-        try:
-            while True:
-                fired = await self.fire_due(now())
-                if loop.time() - renewed > TERM / 4:
-                    await self._leases.keep(lease, 0)
-                    renewed = loop.time()
-                if fired < SERVING:
+                if await self.fire_due(now()) < SERVING:
                     await asyncio.sleep(LOOK)
-        finally:
-            await self._leases.give_back(lease, 0)
+            except PyMongoError as error:
+                log.warning("timers.cannot_work", timers=self.name, error=told(error))
+                await asyncio.sleep(LOOK)
+            except Exception:
+                log.exception("timers.failed", timers=self.name)
+                await asyncio.sleep(LOOK)
 
 
 def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
@@ -184,29 +178,37 @@ class TimerWork:
     def __init__(self, timers: Timers, schedules: Mapping[type[Any], Schedule]) -> None:
         self._timers = timers
         self._schedules = schedules
-        self._position = 0
+        self._positions: dict[int, int] = {}
 
-    async def begin(self, position: int) -> None:
-        """Start behind a position."""
-        self._position = position
+    async def begin(self, partition: int, position: int) -> None:
+        """Work on a partition too, from behind a position."""
+        self._positions[partition] = position
 
-    async def take(self, commits: Sequence[Commit]) -> None:
+    async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
         """Set and call off; then leave time for what is set now to be called off again."""
         whats = [
             (schedule(happened.event), envelope_of(commit, index, happened.event))
             for commit in commits
             for index, happened in enumerate(commit.events)
             if (schedule := self._schedules.get(happened.kind)) is not None
+            and partition_of_stream(happened.stream) in partitions
         ]
         if whats:
             await self._timers.set(*whats)
-        self._position = commits[-1].position
+        self._positions.update(dict.fromkeys(partitions, commits[-1].position))
         if whats:
             await asyncio.sleep(PACE)
 
-    def done_to(self) -> int:
-        """Everything taken is done."""
-        return self._position
+    def taken_to(self, partition: int) -> int:
+        """What is taken is done."""
+        return self._positions[partition]
 
-    async def stop(self) -> None:
+    def done_to(self, partition: int) -> int:
+        """What is taken is done."""
+        return self._positions[partition]
+
+    async def release(self, partition: int) -> None:
         """Nothing is under way between two chunks."""
+
+    async def look(self) -> None:
+        """Nothing can be asked."""

@@ -31,7 +31,7 @@ MUCH = 250
 WARM = 10_000
 """Documents kept in memory by the reader that writes a view."""
 
-DUPLICATE = 11000
+DUPLICATE, INVALID = 11000, 121
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ class Stored(NamedTuple, Generic[D]):
     version: int
     position: int
     first: int
+    build: str | None = None
+    """The build of the view that it stands in."""
+
+
+class Build(NamedTuple):
+    """Which build of a view its documents are: none, if they have only grown since the view began;
+    else a rebuild's, which had come to a position when it took the place of what was there."""
+
+    id: str | None = None
+    position: int = 0
+
+
+class Rebuilt(Exception):
+    """Another build of the view has taken the place of the one that was to be written."""
 
 
 class Change(NamedTuple):
@@ -70,19 +84,33 @@ class Change(NamedTuple):
 
 
 class Documents(Generic[D]):
-    """A view's documents in MongoDB: `view_<name>_v<version>`. A document never goes back in
-    position."""
+    """A view's documents in MongoDB: `view_<name>_v<version>`, unless told otherwise. A document
+    never goes back in position."""
 
-    def __init__(self, view: View[D], database: Database[dict[str, Any]]) -> None:
+    def __init__(
+        self, view: View[D], database: Database[dict[str, Any]], collection: str | None = None
+    ) -> None:
         self.view = view
         self.key = f"{view.name}:v{view.version}"
-        self.collection = durable(database[f"view_{view.name}_v{view.version}"])
+        self.collection = durable(database[collection or f"view_{view.name}_v{view.version}"])
         self._adapter: TypeAdapter[D] = TypeAdapter(view.shape)
 
     def make_indexes(self) -> None:
         """Create what the queries need. Blocks."""
         for keys in self.view.indexes:
             self.collection.create_index(list(keys))
+
+    async def build(self) -> Build:
+        """Which build this is. The server sees to it that no document of another one gets in."""
+
+        def look() -> Build:
+            named = {"name": self.collection.name}
+            for found in self.collection.database.list_collections(filter=named):
+                if rule := found["options"].get("validator"):
+                    return Build(rule["build"], int(rule["$comment"]))
+            return Build()
+
+        return await in_thread(look)
 
     async def get(self, id: str) -> Stored[D] | None:
         """One document."""
@@ -112,7 +140,7 @@ class Documents(Generic[D]):
 
     async def put(self, documents: Sequence[Stored[D]]) -> set[str]:
         """Write documents; returns the ids of those that were refused, for one as new or newer
-        stands."""
+        stands. Raises `Rebuilt`."""
         writes = [
             UpdateOne(
                 {"_id": stored.id, "position": {"$lt": stored.position}},
@@ -121,6 +149,7 @@ class Documents(Generic[D]):
                         "doc": self._adapter.dump_python(stored.doc),
                         "version": stored.version,
                         "position": stored.position,
+                        "build": stored.build,
                     },
                     "$setOnInsert": {"first": stored.first},
                 },
@@ -135,7 +164,10 @@ class Documents(Generic[D]):
             except BulkWriteError as error:
                 details: Any = error.details
                 failures = details["writeErrors"]
-                if any(failure["code"] != DUPLICATE for failure in failures):
+                codes = {failure["code"] for failure in failures}
+                if INVALID in codes:
+                    raise Rebuilt(self.key) from error
+                if codes != {DUPLICATE}:
                     raise
                 return {documents[failure["index"]].id for failure in failures}
             return set()
@@ -145,7 +177,8 @@ class Documents(Generic[D]):
     def read(self, found: Mapping[str, Any]) -> Stored[D]:
         """A stored document."""
         doc = self._adapter.validate_python(found["doc"], strict=False)
-        return Stored(found["_id"], doc, found["version"], found["position"], found["first"])
+        version, position, first = found["version"], found["position"], found["first"]
+        return Stored(found["_id"], doc, version, position, first, found.get("build"))
 
 
 class ViewWork(Generic[D]):
@@ -162,22 +195,25 @@ class ViewWork(Generic[D]):
         self._written = written
         self._warm: OrderedDict[str, Stored[D]] = OrderedDict()
         self._taken: dict[int, int] = {}
+        self._builds: dict[int, str | None] = {}
 
     async def begin(self, partition: int, position: int) -> None:
-        """Keep the documents of a partition too, from behind a position."""
-        self._taken[partition] = position
+        """Keep the documents of a partition too, from behind a position; from further back if the
+        view has been rebuilt no further."""
+        build = await self._documents.build()
+        self._builds[partition] = build.id
+        self._taken[partition] = min(position, build.position) if build.id else position
 
     async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
         """Fold, write, and tell what stands then."""
-        changes = self._changes(commits, partitions)
-        if changes:
-            before = await self._before(changes)
-            stand = await self._written_over(before, changes)
-            if self._written is not None:
-                await self._written(stand)
-            self._warm.update((stored.id, stored) for stored in stand)
-        while len(self._warm) > WARM:
-            self._warm.popitem(last=False)
+        changes = changes_of(self._view, commits, partitions)
+        try:
+            await self._change(changes)
+        except Rebuilt:
+            for partition in partitions:
+                await self.release(partition)
+                await self.begin(partition, self._taken[partition])
+            return
         self._taken.update(dict.fromkeys(partitions, commits[-1].position))
         await asyncio.sleep(rest(len(commits)))
 
@@ -197,21 +233,16 @@ class ViewWork(Generic[D]):
     async def look(self) -> None:
         """Nothing can be asked."""
 
-    def _changes(
-        self, commits: Sequence[Commit], partitions: Collection[int]
-    ) -> dict[str, list[Change]]:
-        changes: dict[str, list[Change]] = {}
-        for commit in commits:
-            for happened in commit.events:
-                id_of = self._view.ids.get(happened.kind)
-                if id_of is None:
-                    continue
-                event = happened.event
-                id = id_of(event)
-                if partition_of(id) in partitions:
-                    change = Change(event, happened.version, commit.position)
-                    changes.setdefault(id, []).append(change)
-        return changes
+    async def _change(self, changes: Mapping[str, Sequence[Change]]) -> None:
+        if not changes:
+            return
+        before = await self._before(changes)
+        stand = await self._written_over(before, changes)
+        if self._written is not None:
+            await self._written(stand)
+        self._warm.update((stored.id, stored) for stored in stand)
+        while len(self._warm) > WARM:
+            self._warm.popitem(last=False)
 
     async def _before(self, ids: Iterable[str]) -> dict[str, Stored[D]]:
         """These documents as they are now. They are remembered no longer: whatever happens until
@@ -226,9 +257,8 @@ class ViewWork(Generic[D]):
         """What stands once the changes are written. What a predecessor had written already is
         among it, for that may be all that it came to do."""
         after = [
-            stored
+            folded(self._view, id, before.get(id), events, self._builds[partition_of(id)])
             for id, events in changes.items()
-            if (stored := self._folded(id, before.get(id), events)) is not None
         ]
         changed = [stored for stored in after if stored is not before.get(stored.id)]
         refused = await self._documents.put(changed) if changed else set()
@@ -237,18 +267,38 @@ class ViewWork(Generic[D]):
         newer = await self._documents.get_many(list(refused))
         return [newer.get(stored.id, stored) for stored in after]
 
-    def _folded(
-        self, id: str, before: Stored[D] | None, changes: Sequence[Change]
-    ) -> Stored[D] | None:
-        known = before.position if before else 0
-        fresh = [change for change in changes if change.position > known]
-        if not fresh:  # the document has seen them
-            return before
-        doc = before.doc if before else None
-        for change in fresh:
-            doc = self._view.evolve(doc, change.event)
-        last, first = fresh[-1], before.first if before else fresh[0].position
-        return Stored(id, cast(D, doc), last.version, last.position, first)
+
+def changes_of(
+    view: View[Any], commits: Iterable[Commit], partitions: Collection[int]
+) -> dict[str, list[Change]]:
+    """What changes each document of these partitions, in order."""
+    changes: dict[str, list[Change]] = {}
+    for commit in commits:
+        for happened in commit.events:
+            id_of = view.ids.get(happened.kind)
+            if id_of is None:
+                continue
+            event = happened.event
+            id = id_of(event)
+            if partition_of(id) in partitions:
+                change = Change(event, happened.version, commit.position)
+                changes.setdefault(id, []).append(change)
+    return changes
+
+
+def folded(
+    view: View[D], id: str, before: Stored[D] | None, changes: Sequence[Change], build: str | None
+) -> Stored[D]:
+    """A document after its changes; what it has seen already is no change."""
+    known = before.position if before else 0
+    fresh = [change for change in changes if change.position > known]
+    if before and not fresh:
+        return before
+    doc = before.doc if before else None
+    for change in fresh:
+        doc = view.evolve(doc, change.event)
+    last, first = fresh[-1], before.first if before else fresh[0].position
+    return Stored(id, cast(D, doc), last.version, last.position, first, build)
 
 
 def rest(commits: int) -> float:

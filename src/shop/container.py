@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bus.dispatch import Bus
+from bus.lanes import Retries
 from bus.mongo import connect
 from bus.platform import Platform
 from bus.rest import Endpoint
@@ -47,6 +48,15 @@ def tariff(settings: Settings) -> Tariff:
     )
 
 
+def retries(settings: Settings) -> Retries:
+    """How often a reader tries an event before its stream is parked, as the operator set it."""
+    return Retries(
+        settings.retry_attempts,
+        settings.retry_first_pause.total_seconds(),
+        settings.retry_longest_pause.total_seconds(),
+    )
+
+
 def database(mongo: MongoClient[dict[str, Any]], prefix: str, name: str) -> Any:
     """A context's own database."""
     return mongo[f"{prefix}_{name}"]
@@ -71,7 +81,12 @@ class Shop(containers.DeclarativeContainer):
         loopback=providers.Singleton(Loopback),
     )
     platform = providers.Singleton(
-        Platform, mongo, redis, settings.provided.mongodb_prefix, transport
+        Platform,
+        mongo,
+        redis,
+        settings.provided.mongodb_prefix,
+        transport,
+        providers.Callable(retries, settings),
     )
     bus = platform.provided.bus
     keys = providers.Singleton(

@@ -73,7 +73,7 @@ def opened() -> Iterator[Running]:
     through."""
     with located() as settings, asyncio.Runner() as runner:
         running = Running(assembled(settings), runner)
-        runner.run(running.platform.start(work=True))
+        runner.run(running.platform.start(work=True, passing=True))
         try:
             yield running
         finally:

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     order_expiry: Duration = timedelta(minutes=30)
     reservation_ttl: Duration = timedelta(minutes=30)
 
+    retry_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
+    retry_first_pause: Duration = timedelta(milliseconds=50)
+    retry_longest_pause: Duration = timedelta(seconds=5)
+
 
 def load() -> Settings:
     """The settings of this process; raises `BadSettings`."""

@@ -91,11 +91,17 @@ async def test_what_is_missing_is_fetched_before_what_came_too_early(
     assert heard == [4, 5, 6, 7]
 
 
-async def test_a_group_with_a_gap_of_its_own_is_fetched_whole(feed: Feed, logged: Logged) -> None:
+async def test_of_a_group_with_a_gap_only_the_gap_is_fetched(feed: Feed, logged: Logged) -> None:
     logged.length = 7
-    feed.push([commit(4), commit(5), commit(7)])
+    pushed = [commit(4), commit(5), commit(7)]
+    feed.push(pushed)
+    assert positions(await soon(feed.after(3, 100))) == [4, 5]
+    await soon(feed.reached(7))
 
-    assert positions(await soon(feed.after(3, 100))) == [4, 5, 6, 7]
+    found = await soon(feed.after(3, 100))
+    assert positions(found) == [4, 5, 6, 7]
+    assert logged.looks == 1
+    assert found[3] is pushed[2]
 
 
 async def test_a_reader_far_behind_reads_from_the_log_and_one_near_from_memory(

@@ -11,9 +11,11 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 
 from bus import feed as feeds
-from bus import readers, timers
+from bus import rota, timers
 from bus.envelope import Envelope
+from bus.leases import Leases
 from bus.messages import Command, Done, Event, Model, Refused, now
+from bus.partitions import PARTITIONS
 from bus.platform import Platform
 from bus.policies import CallOff, Later
 from bus.streams import Kind
@@ -141,7 +143,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "STORE_EVERY", 0.02)
+    monkeypatch.setattr(rota, "STORE_EVERY", 0.02)
     monkeypatch.setattr(timers, "LOOK", 0.02)
 
 
@@ -195,11 +197,14 @@ async def test_a_policys_command_sent_twice_is_decided_once(start: Start) -> Non
         await shop.platform.bus.send(Receive(till="a", amount=amount))
     await _lines(shop, "a", 3)
     reader = shop.reader("books.lines<tills")
-    await reader.stop()
-    shop.books.database["readers"].update_one({"_id": reader.name}, {"$set": {"position": 0}})
-    reader.start()  # as after a crash before the position was stored
+    leases = Leases(shop.books.database, "another")
+    seized = await leases.seize(reader.name, range(PARTITIONS))
+    await leases.give_back(dict.fromkeys(seized, 0))  # as after a crash before it was stored
+    again = {"reader": reader.name, "epoch": {"$gt": seized[0].epoch}}
+    owned = shop.books.database["readers"]
+    await eventually(lambda: owned.count_documents(again) == PARTITIONS)
     await shop.platform.bus.send(Receive(till="a", amount=4))
-    await eventually(lambda: reader.done_to() == 4)
+    await eventually(lambda: reader.held and min(map(reader.done_to, reader.held)) == 4)
 
     assert await _lines(shop, "a", 4) == (1, 2, 3, 4)
     assert await shop.books.log.head() == 4
@@ -307,9 +312,14 @@ async def test_a_platform_stops_at_any_moment(start: Start) -> None:
 async def test_a_platform_that_works_has_no_faults_and_one_that_stopped_has(start: Start) -> None:
     shop: Replica = await start()
     assert await shop.platform.faults() == []
-    await shop.reader("books.effects<tills").stop()
-
+    reader = shop.reader("books.effects<tills")
+    await eventually(lambda: reader.held)
+    reader._task.cancel()  # whatever may have ended it
+    await eventually(lambda: reader.stopped)
     assert await shop.platform.faults() == ["reader books.effects<tills has stopped"]
+    await shop.books.rota.stop()
+
+    assert await shop.platform.faults() == ["the work of books has stopped"]
 
 
 async def _lines(shop: Replica, till: str, count: int) -> tuple[int, ...]:

@@ -10,15 +10,17 @@ import pytest
 
 from bus import lanes as lanes_module
 from bus import leases as leases_module
-from bus import readers as readers_module
+from bus import rota as rota_module
 from bus.envelope import Envelope
 from bus.feed import Feed
-from bus.lanes import Lanes
-from bus.leases import LeaseLost, Leases
+from bus.lanes import Lanes, Retries
+from bus.leases import Lease, Leases
 from bus.log import Log
 from bus.messages import Busy, Event
 from bus.parking import Parking
+from bus.partitions import PARTITIONS, partition_of
 from bus.readers import Reader
+from bus.rota import Rota
 from bus.streams import Streams
 from tests.bus.conftest import OpenLog
 from tests.bus.tills import Paid, Received, Till, asked, pay, receive, tills
@@ -26,20 +28,19 @@ from tests.waiting import eventually, soon
 
 NAME = "tills.test<tills"
 
+RETRIES = Retries(attempts=3, first_pause=0.001, longest_pause=0.005)
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds in a shop takes milliseconds here."""
-    monkeypatch.setattr(lanes_module, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(lanes_module, "LONGEST_PAUSE", 0.005)
-    monkeypatch.setattr(lanes_module, "ATTEMPTS", 3)
-    monkeypatch.setattr(readers_module, "STORE_EVERY", 0.02)
+    monkeypatch.setattr(rota_module, "STORE_EVERY", 0.02)
 
 
 def term(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have leases last that long."""
     monkeypatch.setattr(leases_module, "TERM", seconds)
-    monkeypatch.setattr(readers_module, "TERM", seconds)
+    monkeypatch.setattr(rota_module, "TERM", seconds)
 
 
 class Clerk:
@@ -74,15 +75,38 @@ def receive_more(till: str, amount: int, state: Till | None) -> list[Event]:
     return receive(till, amount)
 
 
+class Reading:
+    """A reader, and the rota that gives it its partitions."""
+
+    def __init__(self, rota: Rota, reader: Reader) -> None:
+        self.rota = rota
+        self.reader = reader
+
+    async def stop(self) -> None:
+        await self.rota.stop()
+
+    @property
+    def held(self) -> set[int]:
+        return self.reader.held
+
+    def done_to(self) -> int:
+        """How far the work on all partitions is done here."""
+        if len(self.held) < PARTITIONS:
+            return 0
+        return min(map(self.reader.done_to, self.held))
+
+
 class Shop:
     """One process: a log, its feed, and readers of it."""
 
-    def __init__(self, log: Log, database: Any, owner: str) -> None:
+    def __init__(self, log: Log, database: Any, owner: str, street: list[Any]) -> None:
+        self.street = street
         self.database = database
         self.streams = Streams(log)
         self.feed = Feed("tills", log.read, log.head)
+        self.owner = owner
         self.leases = Leases(database, owner)
-        self.readers: list[Reader] = []
+        self.readers: list[Reading] = []
 
     async def put(self, till: str, *amounts: int) -> None:
         for amount in amounts:
@@ -91,21 +115,27 @@ class Shop:
             assert decided.commit
             self.feed.push([decided.commit])
 
-    def reader(self, clerk: Any, crowded: Callable[[], bool] = lambda: False) -> Reader:
-        reader = Reader(
-            NAME,
-            self.feed,
-            self.leases,
-            lambda: Lanes(NAME, {Received: clerk}, Parking(self.database, NAME), crowded),
-        )
-        self.readers.append(reader)
-        reader.start()
-        return reader
+    def reader(
+        self, clerk: Any, crowded: Callable[[], bool] = lambda: False, *, passing: bool = False
+    ) -> Reading:
+        rota = Rota(self.leases, self.owner, self.ring)
+        parking = Parking(self.database, NAME)
+        lanes = Lanes(NAME, {Received: clerk}, parking, rota.valid, RETRIES, crowded)
+        reading = Reading(rota, Reader(NAME, self.feed, lanes, crowded))
+        self.readers.append(reading)
+        rota.start([reading.reader], passing=passing)
+        return reading
+
+    def ring(self) -> None:
+        """What a doorbell does."""
+        for shop in self.street:
+            for reading in shop.readers:
+                reading.rota.ring()
 
     def stored(self) -> int:
         """The position that a reader would go on from."""
-        found = self.database["readers"].find_one({"_id": NAME})
-        return int(found["position"]) if found else 0
+        found = [each["position"] for each in self.database["readers"].find({"reader": NAME})]
+        return min(found, default=0)
 
     def parked(self) -> list[dict[str, Any]]:
         return list(self.database["parked"].find().sort([("position", 1), ("index", 1)]))
@@ -117,7 +147,7 @@ async def new_shop(real: Any, open_log: OpenLog) -> AsyncIterator[Callable[[str]
     shops: list[Shop] = []
 
     async def start(owner: str) -> Shop:
-        shop = Shop(open_log(real), real, owner)
+        shop = Shop(open_log(real), real, owner, shops)
         await shop.feed.start()
         shops.append(shop)
         return shop
@@ -224,7 +254,7 @@ async def test_the_stored_position_is_the_lowest_that_is_done(shop: Shop, clerk:
     clerk.release("slow")
 
     await eventually(lambda: shop.stored() == 5)
-    await eventually(lambda: reader.lag == 0)
+    await eventually(lambda: reader.reader.lag == 0)
 
 
 async def test_a_reader_goes_on_where_it_stopped(shop: Shop, new_shop: Any, clerk: Clerk) -> None:
@@ -340,43 +370,113 @@ async def test_more_streams_than_lanes_are_all_served(
     assert sorted(amount for _, amount in clerk.heard) == list(range(40))
 
 
-async def test_one_of_two_processes_works_and_the_other_takes_over(
+def till_of(partition: int) -> str:
+    """A till whose events fall into this partition."""
+    return next(name for name in map(str, range(1000)) if partition_of(name) == partition)
+
+
+TILLS = [till_of(partition) for partition in range(PARTITIONS)]
+"""One for each partition."""
+
+
+async def shared(*readings: Reading) -> None:
+    """Wait until the partitions are shared out evenly."""
+    each = PARTITIONS // len(readings)
+    await eventually(lambda: all(len(reading.held) == each for reading in readings))
+    assert set().union(*(reading.held for reading in readings)) == set(range(PARTITIONS))
+
+
+async def test_processes_share_the_partitions_and_each_stream_has_one_worker(
+    shop: Shop, new_shop: Any, clerk: Clerk
+) -> None:
+    first = shop.reader(clerk)
+    await shared(first)
+    other = await new_shop("two")
+    colleague = Clerk()
+    second = other.reader(colleague)
+    await shared(first, second)
+    for amount in (1, 2, 3):
+        for till in TILLS:
+            await shop.put(till, amount)
+    await eventually(lambda: len(clerk.heard) + len(colleague.heard) == 3 * PARTITIONS)
+
+    for partition, till in enumerate(TILLS):
+        mine, idle = (clerk, colleague) if partition in first.held else (colleague, clerk)
+        assert (mine.of(till), idle.of(till)) == ([1, 2, 3], [])
+
+
+async def test_a_clean_stop_gives_all_back_at_once(
     shop: Shop, new_shop: Any, clerk: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    term(monkeypatch, 1.0)
-    first = shop.reader(clerk)
-    await shop.put("a", 1)
-    await eventually(lambda: first.done_to() == 1)
-    idle = Clerk()
-    other = await new_shop("two")
-    second = other.reader(idle)
-    await shop.put("a", 2)
-    await eventually(lambda: first.done_to() == 2)
-    assert idle.tried == []
+    term(monkeypatch, 3600)  # so that nothing runs out, and nobody looks by himself
+    first, second = shop.reader(clerk), (await new_shop("two")).reader(clerk)
+    await shared(first, second)
+    await shop.put(TILLS[0], 1)
+    await eventually(lambda: clerk.heard)
     await first.stop()
-    await other.put("a", 3)
 
-    await eventually(lambda: second.done_to() == 3)
-    assert idle.heard == [("a", 3)]
-    assert clerk.of("a") == [1, 2]
+    await shared(second)
+    assert shop.database["members"].count_documents({}) == 1
+
+
+async def test_who_comes_gets_its_share_and_what_was_under_way_goes_with_it(
+    shop: Shop, new_shop: Any, clerk: Clerk
+) -> None:
+    first = shop.reader(clerk)
+    await shared(first)
+    for till in TILLS:
+        clerk.hold(till)
+        await shop.put(till, 1, 2)
+    await eventually(lambda: len(clerk.tried) == PARTITIONS)
+    colleague = Clerk()
+    second = (await new_shop("two")).reader(colleague)
+    await shared(first, second)
+    await eventually(lambda: len(colleague.heard) == PARTITIONS)
+    for till in TILLS:
+        clerk.release(till)
+    await eventually(lambda: len(clerk.heard) == PARTITIONS)
+
+    for partition, till in enumerate(TILLS):
+        mine = clerk if partition in first.held else colleague
+        assert mine.of(till) == [1, 2]
+
+
+async def test_who_only_passes_works_while_nobody_else_is_there(
+    shop: Shop, new_shop: Any, clerk: Clerk
+) -> None:
+    passing = shop.reader(clerk, passing=True)
+    await shared(passing)
+    stays = (await new_shop("two")).reader(clerk)
+    await shared(stays)
+    assert passing.held == set()
 
 
 async def test_the_work_of_a_process_that_dies_is_taken_over(
     shop: Shop, new_shop: Any, clerk: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    term(monkeypatch, 0.2)
-    assert await Leases(shop.database, "dead").claim(NAME)  # and never a word again
+    term(monkeypatch, 0.4)
+    dead = Leases(shop.database, "dead")  # and never a word again
+    await dead.sign_in([NAME])
+    assert len(await dead.claim([(NAME, partition) for partition in range(PARTITIONS)])) == 8
     reader = shop.reader(clerk)
     await shop.put("a", 1)
 
     await eventually(lambda: reader.done_to() == 1)
 
 
-async def test_a_lease_has_one_owner_at_a_time(real: Any) -> None:
-    leases = [Leases(real, str(number)) for number in range(8)]
-    claims = await asyncio.gather(*(each.claim(NAME) for each in leases))
+ALL = [(NAME, partition) for partition in range(PARTITIONS)]
 
-    assert len([each for each in claims if each is not None]) == 1
+
+async def test_a_partition_has_one_owner_at_a_time(real: Any) -> None:
+    leases = [Leases(real, str(number)) for number in range(8)]
+    claims = await asyncio.gather(*(each.claim(ALL) for each in leases))
+
+    held = [lease.partition for claim in claims for lease in claim]
+    assert sorted(held) == list(range(PARTITIONS))
+
+
+def moved(leases: list[Lease], position: int) -> dict[Lease, int]:
+    return dict.fromkeys(leases, position)
 
 
 async def test_a_past_owner_is_refused_and_changes_nothing(
@@ -384,42 +484,47 @@ async def test_a_past_owner_is_refused_and_changes_nothing(
 ) -> None:
     term(monkeypatch, 0.05)
     paused, next_one = Leases(real, "paused"), Leases(real, "next")
-    old = await paused.claim(NAME)
-    assert old
-    await paused.keep(old, 3)
-    new: Any = await eventually(lambda: next_one.claim(NAME), every=0.02)
-    assert (new.position, new.epoch) == (3, old.epoch + 1)
-    await next_one.keep(new, 10)
-    with pytest.raises(LeaseLost):
-        await paused.keep(old, 4)
-    await paused.give_back(old, 4)
+    old = await paused.claim(ALL)
+    assert await paused.store(moved(old, 3))
+    new: Any = await eventually(lambda: next_one.claim(ALL), every=0.1)
+    assert [(each.position, each.epoch) for each in new] == [(3, each.epoch + 1) for each in old]
+    assert await next_one.store(moved(new, 10))
+    assert not await paused.store(moved(old, 4))
+    await paused.give_back(moved(old, 4))
+    assert await paused.renew() == {}
 
-    found = real["readers"].find_one({"_id": NAME})
-    assert (found["owner"], found["position"], found["epoch"]) == ("next", 10, new.epoch)
+    for found in real["readers"].find():
+        assert (found["owner"], found["position"], found["epoch"]) == ("next", 10, new[0].epoch)
 
 
 async def test_a_process_that_claims_again_fences_its_own_past(real: Any) -> None:
     leases = Leases(real, "one")
-    before, now = await leases.claim(NAME), await leases.claim(NAME)
-    assert before
-    assert now
-    await leases.keep(now, 1)
-    with pytest.raises(LeaseLost):
-        await leases.keep(before, 2)
+    before, now = await leases.claim(ALL), await leases.claim(ALL)
+    assert await leases.store(moved(now, 1))
+    assert not await leases.store(moved(before, 2))
 
 
-async def test_a_reader_that_lost_its_lease_stops_until_it_gets_it_back(
+async def test_what_was_seized_is_done_by_whoever_seized_it(real: Any) -> None:
+    worker, other = Leases(real, "worker"), Leases(real, "other")
+    before = await worker.claim(ALL)
+    seized = await other.seize(NAME, range(PARTITIONS))
+    assert not await worker.store(moved(before, 2))
+    assert await worker.claim(ALL) == []
+    await other.give_back(moved(seized, 7))
+
+    assert {lease.position for lease in await worker.claim(ALL)} == {7}
+
+
+async def test_a_reader_that_lost_its_leases_stops_until_it_gets_them_back(
     shop: Shop, clerk: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    term(monkeypatch, 0.5)
+    term(monkeypatch, 0.8)
     reader = shop.reader(clerk)
     await shop.put("a", 1)
     await eventually(lambda: reader.done_to() == 1)
-    shop.database["readers"].update_one(
-        {"_id": NAME}, {"$set": {"owner": "thief"}, "$inc": {"epoch": 1}}
-    )
-    await eventually(lambda: reader.done_to() == 0)
-    assert reader.running
+    thief = Leases(shop.database, "thief")
+    await thief.seize(NAME, range(PARTITIONS))
+    await eventually(lambda: reader.held == set())
     await shop.put("a", 2)
     await asyncio.sleep(0)
     assert clerk.of("a") == [1]
@@ -427,9 +532,64 @@ async def test_a_reader_that_lost_its_lease_stops_until_it_gets_it_back(
     await eventually(lambda: clerk.of("a")[-1] == 2)  # the thief fell silent
 
 
+async def test_a_lane_that_wakes_up_after_its_lease_has_run_out_does_nothing(
+    shop: Shop, clerk: Clerk
+) -> None:
+    reader = shop.reader(clerk)
+    await shared(reader)
+    clerk.hold("a")
+    await shop.put("a", 1, 2)
+    await eventually(lambda: clerk.tried)
+    reader.rota._valid_until = 0  # it slept for so long
+    clerk.release("a")
+    await eventually(lambda: clerk.heard)
+    assert clerk.tried == [("a", 1)]
+
+    await eventually(lambda: reader.done_to() == 2)  # having asked for its leases again
+    assert clerk.heard == [("a", 1), ("a", 1), ("a", 2)]
+
+
+async def test_a_partition_that_is_behind_catches_up_beside_the_others(
+    shop: Shop, clerk: Clerk
+) -> None:
+    for till in TILLS:
+        await shop.put(till, 1, 2)
+    leases = await shop.leases.claim(ALL)
+    head = shop.feed.head
+    await shop.leases.give_back({lease: head if lease.partition else 0 for lease in leases})
+    reader = shop.reader(clerk)
+    await eventually(lambda: reader.done_to() == head)
+
+    assert clerk.heard == [(TILLS[0], 1), (TILLS[0], 2)]
+    await shop.put(TILLS[3], 3)
+    await eventually(lambda: (TILLS[3], 3) in clerk.heard)
+
+
+async def test_what_this_process_cannot_do_is_left_to_others(
+    shop: Shop, new_shop: Any, clerk: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = shop.reader(clerk)
+    await shared(broken)
+
+    async def no_more(*_: Any) -> None:
+        raise ValueError("an event of a newer release")
+
+    monkeypatch.setattr(shop.feed, "after", no_more)
+    colleague = Clerk()
+    able = (await new_shop("two")).reader(colleague)
+    await shared(broken, able)
+    for till in TILLS:
+        await shop.put(till, 1)
+    able.reader.feed.ring()
+
+    await eventually(lambda: len(colleague.heard) == PARTITIONS)
+    assert broken.reader.fault == "an event of a newer release"
+
+
 async def test_a_reader_survives_work_that_cannot_begin(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, clerk: Clerk
 ) -> None:
+    term(monkeypatch, 0.4)
     failures = [ValueError("no")]
     load = Parking.load
 
@@ -439,8 +599,7 @@ async def test_a_reader_survives_work_that_cannot_begin(
         await load(self)
 
     monkeypatch.setattr(Parking, "load", fails_at_first)
-    reader = shop.reader(clerk)
+    shop.reader(clerk)
     await shop.put("a", 1)
 
     await eventually(lambda: clerk.of("a") == [1])
-    assert reader.running

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from bus import leases, readers, timers
+from bus import leases, rota
 from ordering.contract import OrderDocument
 from shop import embedded
 from shop.settings import Settings
@@ -89,7 +89,7 @@ async def test_orders_go_on_where_a_process_stopped(
 async def test_orders_go_on_where_a_process_died_and_one_that_only_slept_does_no_harm(
     settings: Settings, mongo: MongoClient[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (leases, readers, timers):
+    for module in (leases, rota):
         monkeypatch.setattr(module, "TERM", 1.0)  # the dead keep their leases no longer than that
     random = Random(5)
     placed: list[OrderDocument] = []

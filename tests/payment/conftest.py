@@ -8,6 +8,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from bus.lanes import Retries
 from bus.platform import Platform
 from bus.transport import InProcess
 from payment.builtin import BuiltinGateway
@@ -27,9 +28,11 @@ def opened(
 ) -> Open:
     @asynccontextmanager
     async def start(
-        gateway: Gateway | None = None, transport: type[InProcess] = InProcess
+        gateway: Gateway | None = None,
+        transport: type[InProcess] = InProcess,
+        attempts: int = 8,
     ) -> AsyncIterator[Shop]:
-        platform = Platform(mongo, None, prefix, transport())
+        platform = Platform(mongo, None, prefix, transport(), Retries(attempts))
         register(platform, gateway or BuiltinGateway(database, slow=0))
         await platform.start(work=True)
         try:

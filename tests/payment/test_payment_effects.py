@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from bus import lanes
 from bus.messages import Money
 from bus.transport import InProcess, Loopback
 from payment.builtin import BuiltinGateway
@@ -181,7 +180,7 @@ async def test_an_answer_that_never_comes_is_looked_up(
 
 
 async def test_what_nobody_can_say_waits_for_a_person(
-    opened: Open, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    opened: Open, database: Database[dict[str, Any]]
 ) -> None:
     class Lost(Faulty):
         async def authorize(self, key: str, amount: Money, means: Means, reference: str) -> Outcome:
@@ -189,8 +188,7 @@ async def test_what_nobody_can_say_waits_for_a_person(
                 raise OutcomeUnknown("no answer")
             return Approved()
 
-    monkeypatch.setattr(lanes, "ATTEMPTS", 2)
-    async with opened(Lost(database)) as shop:
+    async with opened(Lost(database), attempts=2) as shop:
         await shop.pay("p1")
         await shop.pay("p2")
         (parked,) = await eventually(shop.parked)
@@ -200,14 +198,13 @@ async def test_what_nobody_can_say_waits_for_a_person(
 
 
 async def test_a_capture_that_the_gateway_refuses_waits_for_a_person(
-    opened: Open, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    opened: Open, database: Database[dict[str, Any]]
 ) -> None:
     class Expired(BuiltinGateway):
         async def capture(self, key: str, authorization: str, amount: Money) -> Outcome:
             return Declined(reason="authorization_expired")
 
-    monkeypatch.setattr(lanes, "ATTEMPTS", 2)
-    async with opened(Expired(database)) as shop:
+    async with opened(Expired(database), attempts=2) as shop:
         await shop.pay("p1")
         await shop.happens("p1", PaymentAuthorized)
         await shop.capture("p1")
