@@ -29,6 +29,11 @@ class Lossy:
         with self._lock:
             self._to_lose += losses
 
+    def lose_no_more(self) -> None:
+        """Forget the losses that are still to come."""
+        with self._lock:
+            self._to_lose.clear()
+
     @property
     def left(self) -> int:
         """Losses that are still to come."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pymongo import MongoClient
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import PyMongoError
 
 from shop import child, mongod
 
@@ -29,7 +29,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         program = child.program("mongod", "fiftyone/db/bin/mongod", "PATH")
-        folder.mkdir()
+        folder.mkdir(parents=True)
 
         def command(port: int) -> list[str]:
             where = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port)]
@@ -54,13 +54,14 @@ class Node:
         ) as client:
             return client.admin.command(command, value, **fields)
 
-    def freeze(self) -> None:
-        """It keeps its connections and says nothing."""
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It keeps its connections and says nothing; then it goes on as if no time had passed."""
         os.kill(self._child.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """It goes on as if no time had passed."""
-        os.kill(self._child.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.kill(self._child.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """It is not needed any more, and nor is what it holds."""
@@ -85,18 +86,19 @@ class Mongods:
         }
         config = {"_id": _SET, "members": members, "settings": quick}
         self.nodes[0].tell("replSetInitiate", config)
-        self.primary()
-        # The second and third follow when they have copied what the first has.
-        until(lambda: all(map(self._follows, self.nodes)) or None, "the set is not complete")
+        self.complete()
+
+    def complete(self) -> None:
+        """Wait until one member leads and the others follow."""
+        until(lambda: self._complete() or None, "the set is not complete")
 
     def primary(self) -> Node:
         """The member that takes writes, by the word of a member: waited for, if need be."""
         return until(self._primary, "no member is the primary")
 
     def step_down(self, seconds: int) -> None:
-        """Have the primary step down, and not be elected again for that many seconds."""
-        with suppress(AutoReconnect):  # it closes its connections
-            self.primary().tell("replSetStepDown", seconds, force=True)
+        """Have the primary step down at once, and not be elected again for that many seconds."""
+        self.primary().tell("replSetStepDown", seconds, force=True, secondaryCatchUpPeriodSecs=0)
 
     def fail_command(self, mode: Any, **data: Any) -> None:
         """Set what becomes of the commands named in `failCommands`, on all nodes."""
@@ -110,9 +112,12 @@ class Mongods:
                     return node
         return None
 
-    def _follows(self, node: Node) -> bool:
-        hello = node.tell("hello")
-        return bool(hello["isWritablePrimary"] or hello["secondary"])
+    def _complete(self) -> bool:
+        hellos = [node.tell("hello") for node in self.nodes]
+        leading = [hello["isWritablePrimary"] for hello in hellos]
+        return sum(leading) == 1 and all(
+            hello["isWritablePrimary"] or hello["secondary"] for hello in hellos
+        )
 
 
 def until(look: Callable[[], T | None], trouble: str, within: float = READY_WITHIN) -> T:
