@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +19,7 @@ __all__ = ["ServerFailed", "Servers", "servers"]
 
 JOINED_WITHIN = 90.0  # seconds for the servers of another process to come up or go away
 STOPPED_WITHIN = 20.0
+WATCHED_EVERY = 0.5
 
 # Redis first: it is up before mongod has read its own options.
 _ENGINES = {"redis": redis_server, "mongodb": mongod}
@@ -134,6 +137,8 @@ def _owned(data_dir: Path, wanted: list[str], stay: bool) -> Iterator[Servers]:
             )
             record.pids[name] = child.pid
             running.callback(_stop, child)
+            if stay and name == "mongodb":
+                running.enter_context(_watched(child))
         record.owner = os.getpid()
         _write(data_dir, record)
         try:
@@ -141,6 +146,34 @@ def _owned(data_dir: Path, wanted: list[str], stay: bool) -> Iterator[Servers]:
         finally:
             with suppress(OSError):  # a full disk keeps nobody from stopping
                 _write(data_dir, _Record(ports=record.ports))
+
+
+@contextmanager
+def _watched(mongod: Child) -> Iterator[None]:
+    """Ends this process when its MongoDB ends: whoever runs the shop starts it again, and it finds
+    its journal. (Without Redis it goes on, only slower.)"""
+    done = threading.Event()
+    died = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCHED_EVERY):
+            if not mongod.running():
+                died.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watching = threading.Thread(target=watch, name="mongod-watch", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watching.join()
+        if died.is_set():
+            raise ServerFailed(
+                f"the embedded mongod ended: {mongod.said()} (its log: {mongod.log}); start the"
+                " shop again, it goes on where it was"
+            )
 
 
 def _stop(child: Child) -> None:

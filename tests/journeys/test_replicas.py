@@ -28,7 +28,7 @@ class Replica(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two processes on the same databases; the first holds the leases of all readers."""
+    """Two processes on the same databases, which share the work of all readers."""
 
     shop: Stocked
     first: Replica
@@ -54,7 +54,7 @@ async def test_what_one_replica_does_the_other_knows(pair: Pair, sku: str) -> No
     first, second = pair.first.web, pair.second.web
     placed = await first.place(sku, wait=0)
     assert (await second.order(placed))["order_id"] == placed["order_id"]
-    # Waiting where nobody works on it: the other process' news arrive here.
+    # Waiting where perhaps nobody works on it: the other process' news arrive here.
     confirmed = await second.place(sku)
     assert confirmed["status"] == "confirmed"
     await first.becomes(placed, status="confirmed")
@@ -62,6 +62,23 @@ async def test_what_one_replica_does_the_other_knows(pair: Pair, sku: str) -> No
     assert cancelled["status"] == "cancelled"
     assert await first.order(placed) == await second.order(placed)
     assert (await first.order(placed))["status"] == "cancelled"
+
+
+async def test_replicas_share_the_work_of_every_reader(pair: Pair) -> None:
+    databases = [pair.shop.mongo[f"{pair.shop.prefix}_{name}"] for name in ("ordering", "payment")]
+
+    def owners() -> list[list[int]]:
+        """How many partitions each process holds, of each reader."""
+        leases = [lease for each in databases for lease in each["readers"].find()]
+        readers = {lease["reader"] for lease in leases if not lease["reader"].endswith("timers")}
+        held = [
+            Counter(lease["owner"] for lease in leases if lease["reader"] == reader)
+            for reader in readers
+        ]
+        return [sorted(each.values()) for each in held]
+
+    await eventually(lambda: all(each == [4, 4] for each in owners()))
+    assert len(owners()) >= 6
 
 
 async def test_one_key_on_both_replicas_at_once_places_one_order(pair: Pair, sku: str) -> None:

@@ -275,6 +275,20 @@ def test_killed_with_its_workers_a_shop_starts_again_with_every_order(tmp_path: 
         assert house.run("log", "verify").code == 0
 
 
+def test_a_shop_whose_mongod_dies_ends_in_one_line_and_starts_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with serving(house) as running:
+        pids = json.loads((house.data / "servers.json").read_text())["pids"]
+        os.kill(pids["mongodb"], signal.SIGKILL)
+        assert running.process.wait(30) == 1
+        assert ends(pids["redis"], within=10)
+    complaint = running.lines[-1]
+    assert complaint.startswith("shop: the embedded mongod ended"), running.lines
+    assert "start the shop again" in complaint
+    with serving(house) as again:
+        assert httpx.get(f"{again.address}/readyz", timeout=30).status_code == 200
+
+
 def children(pid: int) -> list[int]:
     """The processes that this one has started."""
     found = []
