@@ -136,6 +136,23 @@ class Log:
 
         return await self.run(fetch)
 
+    async def outgrown(self, known: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of these streams and versions that have a next version."""
+        following = [
+            {"writes": {"$elemMatch": {"stream": stream, "version": version + 1}}}
+            for stream, version in known
+        ]
+
+        def look() -> set[tuple[str, int]]:
+            found = self.collection.find({"$or": following}, {"writes": 1})
+            return {
+                (write["stream"], write["version"] - 1)
+                for document in found
+                for write in document["writes"]
+            }
+
+        return await self.run(look)
+
     async def find(self, command: str) -> Commit | None:
         """The commit of a command, if it has been decided."""
         document = await self.run(lambda: self.collection.find_one({"command": command}))

@@ -81,15 +81,9 @@ class Memory:
         self._kept: OrderedDict[str, Warm] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Warm]] = {}
         self._seen: dict[str, int] = {}  # versions that came while their stream was read
-        self._heard: OrderedDict[str, int] = OrderedDict()  # versions of streams not kept
 
     def __contains__(self, name: str) -> bool:
         return name in self._kept
-
-    def version(self, name: str) -> int:
-        """The version of a stream, as far as it is known; else 0."""
-        warm = self._kept.get(name)
-        return warm.version if warm is not None else self._heard.get(name, 0)
 
     async def one(self, stream: Stream[Any]) -> Warm:
         """A stream's state, read from the log once however many ask."""
@@ -118,7 +112,6 @@ class Memory:
     def keep(self, name: str, warm: Warm) -> None:
         """Know a stream's state; the one that nobody has asked for longest may be forgotten."""
         self._kept[name] = warm
-        self._heard.pop(name, None)
         for _ in range(len(self._kept) - self._limit):
             oldest, entry = next(iter(self._kept.items()))
             if entry.basis is not None:
@@ -129,11 +122,8 @@ class Memory:
     def saw(self, name: str, version: int) -> None:
         """A stream has this version in the log: what is older is forgotten."""
         warm = self._kept.get(name)
-        if warm is None or warm.version < version:
-            self._kept.pop(name, None)
-            self._heard[name] = version
-            if len(self._heard) > self._limit:
-                self._heard.popitem(last=False)
+        if warm is not None and warm.version < version:
+            del self._kept[name]
         if name in self._seen:
             self._seen[name] = max(version, self._seen[name])
 

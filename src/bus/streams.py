@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from bus.batch import Batch
 from bus.commits import Commit, Recorded, Write
 from bus.envelope import Envelope
 from bus.log import Log
@@ -50,6 +51,7 @@ class Streams:
         self.log = log
         self._memory = Memory(log.stream, warm)
         self._watched: dict[str, set[asyncio.Future[None]]] = {}
+        self._outgrown = Batch(self._outgrown_many)
 
     async def decide(
         self,
@@ -100,9 +102,14 @@ class Streams:
             if basis is None or await self._stood((basis,)):
                 return loaded
 
-    def known(self, stream: Stream[Any]) -> int:
-        """The version that memory knows a stream to have, or to get; 0 when it knows nothing."""
-        return self._memory.version(stream.name)
+    async def newest(self, stream: Stream[S]) -> Loaded[S]:
+        """As `load`, but as MongoDB has it now, of whatever process: memory may not have heard of
+        the last moments."""
+        while True:
+            loaded = await self.load(stream)
+            if not await self._outgrown((stream.name, loaded.version)):
+                return loaded
+            self._memory.saw(stream.name, loaded.version + 1)
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams as they are committed, or about to be: good to advise, and
@@ -159,6 +166,11 @@ class Streams:
                 for watcher in self._watched.pop(name, ()):
                     if not watcher.done():
                         watcher.set_result(None)
+
+    async def _outgrown_many(self, known: Sequence[tuple[str, int]]) -> list[bool]:
+        """Whether these streams have been written beyond these versions."""
+        outgrown = await self.log.outgrown(set(known))
+        return [each in outgrown for each in known]
 
     async def _decide(
         self,

@@ -144,13 +144,15 @@ class Handlers:
                 known(None, order_id)
             return rule(order)
 
+        heard = self._home.feed.head
         decided: Decided[Order] = await self._home.streams.decide(
             orders(order_id), decision, envelope
         )
         order = known(decided.state, order_id)
-        # The next read, on whichever replica, must see what was just decided.
-        await self._home.cache.put(cache_key(order_id), entry_of(order, decided.version))
         position = decided.commit.position if decided.commit else 0
+        right_to = heard if decided.repeated else max(heard, position)
+        # The next read, on whichever replica, must see what was just decided.
+        await self._home.cache.put(cache_key(order_id), entry_of(order, decided.version, right_to))
         return Done(
             answer=present(order, decided.version), position=position, repeated=decided.repeated
         )

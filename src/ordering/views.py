@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from bus.cache import Cache, Entry
 from bus.envelope import Envelope
+from bus.freshness import Freshness
 from bus.messages import Busy, Document, NotFound, Page, Principal
 from bus.platform import Context
 from bus.streams import Kind
@@ -66,10 +67,14 @@ def present(order: Order, version: int) -> OrderDocument:
     )
 
 
-def entry_of(order: Order, version: int) -> Entry:
-    """The order as it is cached: its client owns it."""
-    body = present(order, version).model_dump_json(exclude_none=True).encode()
-    return Entry(version, order.client, body)
+def shown(order: Order, version: int) -> bytes:
+    """The order as JSON."""
+    return present(order, version).model_dump_json(exclude_none=True).encode()
+
+
+def entry_of(order: Order, version: int, position: int) -> Entry:
+    """The order as it is cached: its client owns it, and it is right up to a position."""
+    return Entry(version, position, order.client, shown(order, version))
 
 
 def cache_key(order_id: str) -> str:
@@ -82,7 +87,10 @@ def cache_writer(cache: Cache) -> Callable[[Sequence[Stored[Order]]], Any]:
 
     async def written(changed: Sequence[Stored[Order]]) -> None:
         await cache.put_all(
-            [(cache_key(stored.id), entry_of(stored.doc, stored.version)) for stored in changed]
+            [
+                (cache_key(stored.id), entry_of(stored.doc, stored.version, stored.position))
+                for stored in changed
+            ]
         )
 
     return written
@@ -106,15 +114,17 @@ class Reads:
     def __init__(self, home: Context, lists: Documents[Order]) -> None:
         self._home = home
         self._lists = lists
+        self._freshness = Freshness(home.feed)
 
     async def get(self, query: GetOrder, envelope: Envelope[GetOrder]) -> Document:
-        """From the cache; from the order's stream where the cache has nothing, or something older
-        than what this process knows."""
+        """From the cache; from the order's stream where the cache has nothing, or something that
+        may be old."""
         stream = orders(query.order_id)
         entry = await self._home.cache.get(cache_key(query.order_id))
-        if entry is None or entry.version < self._home.streams.known(stream):
-            found = await self._home.streams.load(stream)
-            entry = entry_of(known(found.state, query.order_id), found.version)
+        if entry is None or not self._freshness.vouches(stream, entry.position):
+            heard = self._home.feed.head
+            found = await self._home.streams.newest(stream)
+            entry = entry_of(known(found.state, query.order_id), found.version, heard)
             await self._home.cache.put(cache_key(query.order_id), entry)
         if not may_see(envelope.principal, entry.owner):
             known(None, query.order_id)
@@ -126,21 +136,21 @@ class Reads:
         history = await self._home.log.history(orders(query.order_id).name)
         position = max((c.position for c in history if c.at <= query.at), default=0)
         then = await self._home.streams.as_of(orders(query.order_id), position)
-        entry = entry_of(known(then.state, query.order_id), then.version)
-        return Document(version=entry.version, body=entry.body)
+        body = shown(known(then.state, query.order_id), then.version)
+        return Document(version=then.version, body=body)
 
     async def wait(self, query: AwaitOrder, envelope: Envelope[AwaitOrder]) -> OrderDocument:
         """The order once it has settled, or after `seconds` as it is then."""
-        order, version = await self._own(query.order_id, envelope.principal)
+        order, version, heard = await self._own(query.order_id, envelope.principal)
         try:
             async with asyncio.timeout(query.seconds):
                 while not settled(order):
                     await self._home.streams.changed(orders(query.order_id), version)
-                    order, version = await self._own(query.order_id, envelope.principal)
+                    order, version, heard = await self._own(query.order_id, envelope.principal)
         except TimeoutError:
             pass
         # Whoever reads the order next must not see it as it was before.
-        await self._home.cache.put(cache_key(query.order_id), entry_of(order, version))
+        await self._home.cache.put(cache_key(query.order_id), entry_of(order, version, heard))
         return present(order, version)
 
     async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:
@@ -157,9 +167,9 @@ class Reads:
         if query.starting_after is not None:
             filters["first"] = {"$lt": await self._first_of(query.starting_after, filters)}
         found = await self._lists.find(filters, limit=query.limit + 1)
-        shown = found[: query.limit]
+        page = found[: query.limit]
         return Page(
-            data=tuple(entry_of(stored.doc, stored.version).body for stored in shown),
+            data=tuple(shown(stored.doc, stored.version) for stored in page),
             has_more=len(found) > query.limit,
         )
 
@@ -182,12 +192,14 @@ class Reads:
             if happened.stream == stream
         )
 
-    async def _own(self, order_id: str, principal: Principal) -> tuple[Order, int]:
+    async def _own(self, order_id: str, principal: Principal) -> tuple[Order, int, int]:
+        """The asker's order, its version, and up to where in the log both are right."""
+        heard = self._home.feed.head
         found = await self._home.streams.load(orders(order_id))
         order = known(found.state, order_id)
         if not may_see(principal, order.client):
             known(None, order_id)
-        return order, found.version
+        return order, found.version, heard
 
     async def _first_of(self, order_id: str, filters: Mapping[str, Any]) -> int:
         """Where a page goes on: behind this order, which must be the asker's."""

@@ -34,12 +34,12 @@ def own(tmp_path: Path) -> Iterator[tuple[Child, int]]:
     child.stop(5)
 
 
-def entry(version: int, body: bytes = b"{}", owner: str = "shop:web") -> Entry:
-    return Entry(version, owner, body)
+def entry(version: int, body: bytes = b"{}", position: int = 0) -> Entry:
+    return Entry(version, position, "shop:web", body)
 
 
 async def test_what_is_put_is_found(cache: Cache) -> None:
-    odd = Entry(3, "buyer 1", b'{"a":\n"\xc3\xbc"}\x00 ')
+    odd = Entry(3, 2**40, "buyer 1", b'{"a":\n"\xc3\xbc"}\x00 ')
     await cache.put("a", odd)
 
     assert await cache.get("a") == odd
@@ -53,6 +53,28 @@ async def test_an_older_version_never_replaces_a_newer(cache: Cache) -> None:
     await cache.put("a", entry(11, b"eleven"))
 
     assert await cache.get("a") == entry(11, b"eleven")
+
+
+async def test_of_one_version_the_one_that_is_right_for_longer_stays(cache: Cache) -> None:
+    await cache.put("a", entry(10, position=90))
+    await cache.put("a", entry(10, position=100))
+    await cache.put("a", entry(10, position=99))
+    assert await cache.get("a") == entry(10, position=100)
+    await cache.put("a", entry(9, position=1000))
+
+    assert await cache.get("a") == entry(10, position=100)
+
+
+@pytest.mark.parametrize("value", [b"", b"junk", b"3 shop:web\n{}", b"1 2 shop:web", b"x 2 o\n{}"])
+async def test_what_is_no_entry_is_not_there_and_is_replaced(
+    cache: Cache, redis_url: str, value: bytes
+) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set("test:a", value)
+    assert await cache.get("a") is None
+    await cache.put("a", entry(1))
+
+    assert await cache.get("a") == entry(1)
 
 
 async def test_of_many_at_once_the_newest_stays(cache: Cache) -> None:
@@ -153,48 +175,3 @@ async def test_who_stops_waiting_harms_nobody(cache: Cache) -> None:
         task.cancel()
 
     assert await asyncio.gather(*waits[1::2]) == [entry(1)] * 5
-
-
-async def test_what_redis_missed_while_it_was_away_it_learns_before_it_is_asked_again(
-    own: tuple[Child, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(caches, "COOL_DOWN", 0.05)
-    child, port = own
-    async with Redis.from_url(redis_server.url(port)) as redis:
-        cache, other = Cache(redis, "test"), Cache(redis, "test")
-        for name in ("a", "b", "c"):
-            await cache.put(name, entry(1, b"old"))
-        os.kill(child.pid, signal.SIGSTOP)
-        try:
-            assert await cache.get("a") is None
-            assert cache.away
-            await cache.put("a", entry(2, b"new"))
-            await cache.put_all([("b", entry(2, b"new")), ("b", entry(1, b"old"))])
-            await eventually(lambda: time.monotonic() > cache._away_until)
-            assert cache.away
-            await cache.put("a", entry(3, b"newer"))
-        finally:
-            os.kill(child.pid, signal.SIGCONT)
-        found: Any = await eventually(lambda: cache.get("a"))
-
-        assert found == entry(3, b"newer")
-        assert await other.get("b") == entry(2, b"new")
-        assert await other.get("c") == entry(1, b"old")
-
-
-async def test_of_very_many_that_redis_missed_the_last_are_only_forgotten(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(caches, "COOL_DOWN", 0.0)
-    monkeypatch.setattr(caches, "OWED", 2)
-    for name in "abc":
-        await cache.put(name, entry(1, b"old"))
-    cache._away_until = time.monotonic() + 0.05
-    for name in "abc":
-        await cache.put(name, entry(2, b"new"))
-    await eventually(lambda: not cache.away)
-
-    assert await cache.get("b") == entry(2, b"new")
-    assert await cache.get("c") is None
-    await cache.put("c", entry(3, b"newer"))
-    assert await cache.get("c") == entry(3, b"newer")

@@ -1,7 +1,7 @@
 """Decisions on streams: speculation, conflicts, repetition and the warm cache."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -374,15 +374,43 @@ async def test_commits_of_others_are_seen_through_the_feed(
     assert await streams.load(tills("a")) == (Till(7, (5, 2)), 2)
 
 
-async def test_a_stream_that_only_others_write_is_known_at_the_version_they_wrote(
-    streams: Streams, other: Streams, fed: Feed
+async def test_the_newest_is_known_before_anybody_has_told(
+    streams: Streams, other: Streams
 ) -> None:
-    await put(other, "a")
-    decided = await put(other, "a")
-    fed.ring()
-    await soon(fed.reached(decided.commit.position))
+    assert await streams.newest(tills("a")) == (None, 0)
+    await put(streams, "a", 5)
+    await put(other, "a", 2)
+    await put(other, "b", 1)
+    assert await streams.load(tills("a")) == (Till(5, (5,)), 1)
 
-    assert streams.known(tills("a")) == 2  # so nobody takes an older one for the latest
+    assert await streams.newest(tills("a")) == (Till(7, (5, 2)), 2)
+    assert await streams.newest(tills("b")) == (Till(1, (1,)), 1)
+
+
+async def test_however_many_want_the_newest_each_stream_is_loaded_once_and_they_look_together(
+    streams: Streams, other: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for till in "abcde":
+        await put(streams, till)
+        await put(other, till)
+    loads, looks = [], []
+    load, look = streams._memory._read, streams.log.outgrown
+
+    async def counted_load(name: str) -> list[tuple[Event, int]]:
+        loads.append(name)
+        return await load(name)
+
+    async def counted_look(known: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        looks.append(known)
+        return await look(known)
+
+    monkeypatch.setattr(streams._memory, "_read", counted_load)
+    monkeypatch.setattr(streams.log, "outgrown", counted_look)
+    found = await asyncio.gather(*(streams.newest(tills(till)) for till in "abcde" * 20))
+
+    assert found == [(Till(2, (1, 1)), 2)] * 100
+    assert sorted(loads) == [f"till-{till}" for till in "abcde"]
+    assert len(looks) <= 1 + 5  # the first finds all outgrown; then each once more, as it is loaded
 
 
 async def test_a_commit_seen_while_its_stream_is_loaded_is_not_lost(
