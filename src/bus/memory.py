@@ -127,13 +127,6 @@ class Memory:
         if name in self._seen:
             self._seen[name] = max(version, self._seen[name])
 
-    def doubt(self, streams: tuple[Stream[Any], ...]) -> None:
-        """Look at these streams afresh next time, but for what is queued here."""
-        for stream in streams:
-            warm = self._kept.get(stream.name)
-            if warm is not None and warm.basis is None:
-                del self._kept[stream.name]
-
     def settled(self, pending: Pending) -> None:
         """A queued decision is written; or it has failed, and what was made of it is forgotten."""
         for name, version in pending.writes:

@@ -185,24 +185,23 @@ class Streams:
             presumed, new = new is not None and new.name not in self._memory, None
             # From here to the queue nothing is awaited: no other decision can come between.
             first = warm[streams[0].name]
+            known = [(name, entry.version) for name, entry in warm.items()]
             basis = tuple({w.basis for w in warm.values() if w.basis is not None})
             try:
                 happenings = decision(States(warm))
-            except Refused as refusal:
-                if isinstance(refusal, Stale) and attempt == 0:
-                    self._memory.doubt(streams)  # at what another process may have written
-                elif not presumed and await self._stood(basis):
-                    earlier = await self.earlier(envelope, again=attempt > 0)
-                    if earlier is None:
-                        raise
-                    return await self.load(streams[0]), earlier, True
-                continue
+            except Refused:
+                if presumed or not await self._stands(basis, known, attempt):
+                    continue
+                earlier = await self.earlier(envelope, again=attempt > 0)
+                if earlier is None:
+                    raise
+                return await self.load(streams[0]), earlier, True
             if not happenings:
                 loaded = Loaded(first.state, first.version)
-                if not presumed and await self._stood(basis):
-                    earlier = await self.earlier(envelope, again=attempt > 0)
-                    return loaded, earlier, earlier is not None
-                continue
+                if presumed or not await self._stands(basis, known, attempt):
+                    continue
+                earlier = await self.earlier(envelope, again=attempt > 0)
+                return loaded, earlier, earlier is not None
             pending = self._queue(streams, warm, basis, happenings, envelope)
             loaded = Loaded(first.state, first.version)
             try:
@@ -242,6 +241,24 @@ class Streams:
                 self._memory.keep(name, entry)
         pending.then = partial(self._memory.settled, pending)
         return pending
+
+    async def _stands(
+        self, basis: tuple[Pending, ...], known: Sequence[tuple[str, int]], attempt: int
+    ) -> bool:
+        """Whether a refusal or a "nothing to do" stands: what it was based on has been committed,
+        and was the latest. An event of the log needs no such question: it conflicts if it was not.
+
+        What is decided again is based on what was the latest when this was asked: that will do.
+        """
+        if not await self._stood(basis):
+            return False
+        if attempt > 0:
+            return True
+        outgrown = await asyncio.gather(*map(self._outgrown, known))
+        for (name, version), old in zip(known, outgrown, strict=True):
+            if old:  # another process has written it: memory may not have heard yet
+                self._memory.saw(name, version + 1)
+        return not any(outgrown)
 
     async def _stood(self, basis: tuple[Pending, ...]) -> bool:
         """Whether what a refusal or a "nothing to do" was based on has been committed."""

@@ -160,6 +160,30 @@ async def test_nothing_to_do_waits_for_what_it_was_based_on(real: Any, open_log:
     assert first.done()
 
 
+async def test_a_refusal_upon_what_another_process_has_made_old_is_decided_again(
+    real: Any, open_log: OpenLog
+) -> None:
+    here, there = Streams(open_log(real)), Streams(open_log(real))
+    await put(here, "a", 1)
+    await put(there, "a", 4)  # of which nobody has told
+
+    assert (await take(here, "a", 5)).state == Till(0, (1, 4))
+
+
+async def test_nothing_to_do_upon_what_another_process_has_made_old_is_decided_again(
+    real: Any, open_log: OpenLog
+) -> None:
+    here, there = Streams(open_log(real)), Streams(open_log(real))
+    await put(here, "a", 1)
+    await put(there, "a", 4)
+
+    def take_the_four(till: Till | None) -> list[Event]:
+        return pay("a", till, 4) if till and 4 in till.receipts else []
+
+    decided = await here.decide(tills("a"), take_the_four, asked("a"))
+    assert (decided.state, decided.version) == (Till(1, (1, 4)), 3)
+
+
 async def test_several_streams_are_decided_in_one_commit(streams: Streams) -> None:
     await put(streams, "a", 5)
 
