@@ -11,7 +11,6 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from bus.audit import Audit
 from bus.commits import Commit
 from bus.platform import Context
 from bus.views import Documents, Stored
@@ -38,9 +37,25 @@ class Book:
     """One context's log."""
 
     context: Context
-    audit: Audit
     commits: list[Commit] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    _versions: Counter[str] = field(default_factory=Counter)
+    _commands: set[str] = field(default_factory=set)
+
+    def add(self, commit: Commit) -> None:
+        """The next commit, which must follow from those before."""
+        said = f"{self.context.name} log at {commit.position}"
+        self.commits.append(commit)
+        if commit.position != len(self.commits):
+            self.faults.append(f"{said}: position {len(self.commits)} is missing")
+        if commit.command in self._commands:
+            self.faults.append(f"{said}: command {commit.command} was decided before")
+        self._commands.add(commit.command)
+        for stream, version in commit.writes:
+            if version != self._versions[stream] + 1:
+                before = self._versions[stream]
+                self.faults.append(f"{said}: {stream} goes from version {before} to {version}")
+            self._versions[stream] = version
 
 
 class Books:
@@ -51,7 +66,7 @@ class Books:
         self._mongo = mongo
         self._prefix = settings.mongodb_prefix
         self.books = {
-            name: Book(context, Audit(context.log.codec))
+            name: Book(context)
             for name, context in self._shop.platform().contexts.items()
             if context.log.codec.types
         }
@@ -75,14 +90,13 @@ class Books:
         """Read on from where it was."""
         for name, book in self.books.items():
             behind = {"_id": {"$gt": len(book.commits)}}
-            found = list(self.database(name)["log"].find(behind).sort("_id", 1))
-            book.faults += [
-                f"{name} log at {fault.position}: {fault.what}" for fault in book.audit.check(found)
-            ]
-            fresh = [book.context.log.codec.commit(document) for document in found]
-            book.commits += fresh
-            for commit in fresh:
-                self._take(commit)
+            for document in self.database(name)["log"].find(behind).sort("_id", 1):
+                commit = book.context.log.codec.commit(document)
+                book.add(commit)
+                try:
+                    self._take(commit)
+                except (ValueError, TypeError) as error:
+                    book.faults.append(f"{name} log at {commit.position}: {error}")
         return self
 
     @property

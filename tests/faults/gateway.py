@@ -32,7 +32,7 @@ class Mood:
     """How often, of all calls, an answer is lost or late, or the call is not taken at all."""
 
     lose: float = 0.05
-    delay: float = 0.05
+    delay: float = 0.3
     refuse: float = 0.05
 
 

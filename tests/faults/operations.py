@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -29,6 +30,9 @@ ANSWERED_WITHIN = 5.0
 
 PATIENCE = 60.0
 """Seconds for which a client asks again."""
+
+NEWS_WITHIN = 2.0
+"""Seconds after which every replica shows what one has shown; a poll covers a lost ring."""
 
 AGAIN = {429, 502, 503}
 """Answers upon which one asks again; any other 4xx is a no."""
@@ -101,20 +105,34 @@ class Customers:
     """Everybody who calls the shop, and the record of it."""
 
     def __init__(
-        self, seed: str, keys: Keys, addresses: Callable[[], Sequence[str]], orders: int
+        self,
+        seed: str,
+        keys: Keys,
+        addresses: Callable[[], Sequence[str]],
+        orders: int,
+        *,
+        patience: float = PATIENCE,
+        looks: int = 1,
     ) -> None:
         self.operations: list[Operation] = []
         self.told: list[Told] = []
+        self.setbacks: list[str] = []
+        """Orders that one and the same replica showed older than before."""
         self.finished = 0
         """Buyers who are through with placing."""
         self._seed = seed
         self._keys = keys
         self._addresses = addresses
         self._orders = orders
+        self._patience = patience
+        self._looks = looks
         self._random = Random(f"{seed}:clients")
+        self._shown: dict[tuple[str, str], int] = {}
         self._http: httpx.AsyncClient
         self._progress = threading.Condition()
         self._failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._everybody = self._loop.create_task(self._all())
         self._thread = threading.Thread(target=self._run, name="customers")
 
     def __enter__(self) -> Customers:
@@ -122,8 +140,22 @@ class Customers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._orders = 0  # whoever has not come yet stays away
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._everybody.cancel)
         self._thread.join()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody still has something in mind; raises what went wrong with them."""
+        if self._failure is not None:
+            raise self._failure
+        return self._thread.is_alive()
+
+    def leave(self) -> None:
+        """Nobody else comes; waits until those who are there have seen their orders through."""
+        self._orders = 0
+        self._thread.join()
+        assert not self.busy
 
     def until(self, finished: int, within: float = 300) -> None:
         """Wait until so many have placed their orders."""
@@ -131,21 +163,18 @@ class Customers:
             done = self._progress.wait_for(
                 lambda: self.finished >= finished or not self._thread.is_alive(), within
             )
-        if self._failure is not None:
-            raise self._failure
+        assert self.busy or done, "nobody is left"
         assert done, f"only {self.finished} of {finished} buyers were served in {within:.0f} s"
-
-    def through(self) -> None:
-        """Wait until all is done that they had in mind."""
-        self._thread.join()
-        if self._failure is not None:
-            raise self._failure
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._all())
-        except BaseException as error:
+            self._loop.run_until_complete(self._everybody)
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:
             self._failure = error
+        finally:
+            self._loop.close()
         with self._progress:
             self._progress.notify_all()
 
@@ -155,8 +184,7 @@ class Customers:
             number = 0
             while number < self._orders:
                 await places.acquire()
-                plan = planned(self._seed, number)
-                group.create_task(self._buy(plan, places, roads))
+                group.create_task(self._buy(planned(self._seed, number), places, roads))
                 number += 1
 
     async def _buy(self, plan: Plan, places: asyncio.Semaphore, roads: asyncio.Semaphore) -> None:
@@ -166,11 +194,12 @@ class Customers:
                 "/v1/orders",
                 plan.body,
                 wait=plan.wait,
-                patience=0 if plan.impatient else PATIENCE,
+                patience=0 if plan.impatient else self._patience,
             )
             order = placed.answer
             if placed.outcome == "ok":
-                await self._look(order)
+                for _ in range(self._looks):
+                    order = await self._look(order)
                 if plan.cancels:
                     path = f"/v1/orders/{order['order_id']}/cancel"
                     await self._ask(
@@ -187,7 +216,7 @@ class Customers:
 
     async def _deliver(self, order: dict[str, Any]) -> None:
         """The carrier comes as soon as the delivery is arranged."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + self._patience
         while order["fulfillment_status"] != "scheduled":
             declined = order["payment_status"] == "declined"
             if declined or order["status"] not in ("pending", "confirmed"):
@@ -203,16 +232,22 @@ class Customers:
         await self._look(order)
 
     async def _look(self, order: dict[str, Any]) -> dict[str, Any]:
-        """The order as it is shown now: never older than it was shown before."""
-        path = f"/v1/orders/{order['order_id']}"
-        seen = Operation("look", "", order["order_id"])
-        await self._ask(seen, path)
-        if seen.outcome == "ok":
-            assert seen.answer["version"] >= order["version"], (
-                f"{order['order_id']} was shown at version {order['version']}, then at"
+        """The order as it is shown now: not older than it was shown before, by whichever replica,
+        once the news have had the time to get from one to the other."""
+        deadline = asyncio.get_running_loop().time() + NEWS_WITHIN
+        while True:
+            seen = await self._ask(
+                Operation("look", "", order["order_id"]), f"/v1/orders/{order['order_id']}"
+            )
+            if seen.outcome != "ok":
+                return order
+            if seen.answer["version"] >= order["version"]:
+                return seen.answer
+            assert asyncio.get_running_loop().time() < deadline, (
+                f"{order['order_id']} was shown at version {order['version']}, and then still at"
                 f" {seen.answer['version']}"
             )
-        return seen.answer or order
+            await asyncio.sleep(0.05)
 
     async def _ask(
         self,
@@ -221,12 +256,12 @@ class Customers:
         body: dict[str, Any] | None = None,
         *,
         wait: int = 0,
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ) -> Operation:
         """Ask until there is an answer, at one replica and the other."""
         self.operations.append(what)
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
+        deadline = loop.time() + (self._patience if patience is None else patience)
         first = self._random.randrange(2)
         while what.tries == 0 or loop.time() < deadline:
             what.tries += 1
@@ -238,12 +273,19 @@ class Customers:
                 what.status = answer.status_code
                 what.answer = answer.json() if answer.is_success else {}
                 what.outcome = "ok" if answer.is_success else "failed"
-                if "order_id" in what.answer and "version" in what.answer:
-                    found = what.answer
-                    self.told.append(Told(found["order_id"], found["version"], found))
+                if "version" in what.answer:
+                    self._see(str(answer.url.netloc), what.answer)
                 break
             await asyncio.sleep(self._random.uniform(0.05, 0.3))
         return what
+
+    def _see(self, replica: str, order: dict[str, Any]) -> None:
+        id, version = order["order_id"], order["version"]
+        self.told.append(Told(id, version, order))
+        before = self._shown.get((replica, id), 0)
+        if version < before:
+            self.setbacks.append(f"{replica} showed {id} at version {before}, then at {version}")
+        self._shown[replica, id] = version
 
     async def _once(
         self, what: Operation, path: str, body: dict[str, Any] | None, wait: int, turn: int

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pymongo import WriteConcern
@@ -15,9 +16,12 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from bus import cache, mongo
-from bus.lanes import Lanes
+from bus.commits import Commit
+from bus.feed import Feed
 from bus.freshness import Freshness
-from bus.leases import Leases
+from bus.lanes import Share
+from bus.leases import Lease, Leases
+from bus.rota import Rota
 from bus.tasks import in_thread
 from bus.writer import Pending, Writer, head_of
 from payment.gateway import Outcome
@@ -85,7 +89,7 @@ def acknowledge_before_append() -> None:
 
 def position_before_effect() -> None:
     """What was taken up counts as done."""
-    replace(Lanes, "done_to", lambda self: self._taken)
+    replace(Share, "done_to", lambda self: self.taken)
 
 
 def new_key_per_retry() -> None:
@@ -103,19 +107,39 @@ def new_key_per_retry() -> None:
 
 
 def no_fencing() -> None:
-    """Whoever thinks that he holds a lease may store a position."""
+    """Whoever once held a lease may store a position, and work on."""
 
-    async def keep(self: Leases, lease: Any, position: int) -> None:
-        renewed = {"$set": {"position": position}}
-        await in_thread(lambda: self._collection.update_one({"_id": lease.name}, renewed))
+    async def write(self: Leases, done: Mapping[Lease, int], more: Mapping[str, Any]) -> bool:
+        for lease, position in done.items():
+            id, change = f"{lease.reader}/{lease.partition}", {"position": position, **more}
+            await in_thread(partial(self._collection.update_one, {"_id": id}, {"$set": change}))
+        return True
 
-    replace(Leases, "keep", keep)
+    replace(Leases, "_write", write)
+    replace(Rota, "valid", lambda self: True)
+
+
+def skip_holes() -> None:
+    """What comes early is taken for what comes next."""
+
+    def accept(self: Feed, commits: Sequence[Commit]) -> None:
+        if fresh := [commit for commit in commits if commit.position > self.head]:
+            self._extend(fresh)
+
+    async def after(self: Feed, position: int, limit: int) -> list[Commit]:
+        await self.reached(position + 1)
+        there = range(position + 1, min(position + limit, self.head) + 1)
+        found = [self._tail[at] for at in there if at in self._tail]
+        return found or list(await real(self, position, limit))
+
+    replace(Feed, "_accept", accept)
+    real = replace(Feed, "after", after)
 
 
 def accept_older() -> None:
     """What comes last to the cache stays there, however old it is, and whoever reads it believes
     it."""
-    Freshness.vouches = lambda self, stream, position: True  # type: ignore[method-assign]
+    replace(Freshness, "vouches", lambda self, stream, position: True)
     worse = """
     for n = 1, #KEYS do
       redis.call('SET', KEYS[n], ARGV[n + 1], 'EX', ARGV[1])
@@ -133,6 +157,7 @@ PLANTS: Mapping[str, Callable[[], None]] = {
         position_before_effect,
         new_key_per_retry,
         no_fencing,
+        skip_holes,
         accept_older,
     )
 }

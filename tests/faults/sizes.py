@@ -22,8 +22,10 @@ SHORT, LONG = "short", "long"
 SIZES: dict[tuple[str, str], Size] = {
     ("kills", SHORT): Size(150, 6, term=2.0),
     ("kills", LONG): Size(10_000, 200),
-    ("redis", SHORT): Size(100, 3),
+    ("redis", SHORT): Size(100, 3, term=2.0),
     ("redis", LONG): Size(3_000, 20),
+    ("sleeps", SHORT): Size(60, 1, term=1.5),
+    ("sleeps", LONG): Size(600, 4),
 }
 
 

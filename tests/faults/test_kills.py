@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from tests.faults.checks import Evidence, settle
-from tests.faults.operations import Customers
-from tests.faults.rig import Rig, Servers, rig, servers
+from tests.faults.scenes import Scene, scene
 from tests.faults.sizes import LONG, SHORT, SIZES, Size, seed
 
 MONGOD = -1
@@ -23,27 +22,14 @@ def test_killed_at_random_nothing_acknowledged_is_lost(length: str, tmp_path: Pa
     kills(tmp_path, SIZES["kills", length], seed())
 
 
-def kills(folder: Path, size: Size, seed: str, plant: str = "") -> None:
+def kills(folder: Path, size: Size, seed: str, **how: Any) -> None:
     """Orders come in while replicas and mongod are killed, again and again."""
-    with (
-        servers(folder) as machine,
-        rig(
-            folder / "shop",
-            machine.mongod.url,
-            machine.redis.url,
-            seed,
-            plant=plant,
-            term=size.term,
-        ) as shop,
-        Customers(seed, shop.keys, lambda: shop.addresses, size.orders) as customers,
-        Evidence(shop, customers) as evidence,
-    ):
+    with scene(folder, size, seed, **how) as stage:
         for moment, victim in planned(seed, size):
-            customers.until(moment)
-            kill(victim, shop, machine)
-            evidence.positions.read()
-        customers.through()
-        settle(evidence)
+            stage.customers.until(moment)
+            kill(victim, stage)
+            stage.evidence.positions.read()
+        stage.settle()
 
 
 def planned(seed: str, size: Size) -> list[tuple[int, int]]:
@@ -53,10 +39,10 @@ def planned(seed: str, size: Size) -> list[tuple[int, int]]:
     return [(moment, random.choice(VICTIMS)) for moment in moments]
 
 
-def kill(victim: int, shop: Rig, machine: Servers) -> None:
+def kill(victim: int, stage: Scene) -> None:
     """Kill one and have it started again."""
     if victim == MONGOD:
-        machine.mongod.kill()
-        machine.mongod.start()
+        stage.machine.mongod.kill()
+        stage.machine.mongod.start()
     else:
-        shop.kill(victim)
+        stage.shop.kill(victim)
