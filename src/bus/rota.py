@@ -68,6 +68,7 @@ class Rota:
         self._stored: dict[Part, int] = {}
         self._valid_until = 0.0
         self._signs_in = True
+        self._signed_in = False
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.fault: str | None = None
@@ -149,6 +150,9 @@ class Rota:
         ours = await self._leases.renew()
         if self._signs_in:  # after renewing: who is not signed in any more holds nothing any more
             await self._leases.sign_in([duty.name for duty in self._duties.values() if duty.fit])
+            if not self._signed_in:
+                self._signed_in = True
+                self._ring()  # those who are here have to make room
         if self.valid() or not self._held:
             self._valid_until = began + TERM * 0.9
         share = self._share(await self._leases.at_work())
