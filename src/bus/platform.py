@@ -32,7 +32,7 @@ from bus.rota import Rota
 from bus.streams import Streams
 from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
-from bus.views import Documents, Stored, View, ViewWork
+from bus.views import Documents, View, ViewWork
 
 D = TypeVar("D")
 H = TypeVar("H")
@@ -61,16 +61,13 @@ class Context:
         self.rota = rota
         self.timers = timers
         self.feed = Feed(name, self.log.read, self.log.head)
-        self.views: list[tuple[Documents[Any], Callable[[Sequence[Stored[Any]]], Any] | None]] = []
+        self.views: list[Documents[Any]] = []
         self.readers: list[Reader] = []
 
-    def view(
-        self, view: View[D], written: Callable[[Sequence[Stored[D]]], Any] | None = None
-    ) -> Documents[D]:
-        """Keep a view of this context's log; `written` (async) hears which documents have
-        changed."""
+    def view(self, view: View[D]) -> Documents[D]:
+        """Keep a view of this context's log."""
         documents = Documents(view, self.database)
-        self.views.append((documents, written))
+        self.views.append(documents)
         return documents
 
     async def seen(self, documents: Documents[Any], position: int, patience: float = 2.0) -> bool:
@@ -197,7 +194,7 @@ class Platform:
 
     def _prepare(self, context: Context) -> None:
         context.timers.make_indexes()
-        for documents, _ in context.views:
+        for documents in context.views:
             documents.make_indexes()
 
     def _committed(self, name: str, commits: Sequence[Commit]) -> None:
@@ -211,8 +208,8 @@ class Platform:
 
     def _start_work(self, passing: bool) -> None:
         for context in self.contexts.values():
-            for documents, written in context.views:
-                work = ViewWork(documents, written)
+            for documents in context.views:
+                work = ViewWork(documents, self.cache)
                 self._add_reader(f"{context.name}.{documents.key}", context, context, work)
         for reaction in self.bus.reactions:
             self._add_readers(reaction)

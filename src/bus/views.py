@@ -13,9 +13,10 @@ from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from bus.cache import Cache, Entry
 from bus.commits import Commit
 from bus.messages import Event
-from bus.mongo import durable
+from bus.mongo import Document, durable
 from bus.partitions import partition_of
 from bus.tasks import in_thread
 
@@ -48,6 +49,17 @@ class View(Generic[D]):
     indexes: Sequence[Sequence[tuple[str, int]]] = ()
     """Compound indexes, on fields of the document (`doc.buyer_id`) or `first`, its first
     position."""
+    cached: Callable[[D, int, int], Entry] | None = None
+    """What is cached of a document at a version, right up to a position; nothing unless given."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from other views, and from this one in other versions."""
+        return f"{self.name}:v{self.version}"
+
+    def cache_key(self, id: str) -> str:
+        """Where a document is cached. Another version never sees it, whatever shape it has."""
+        return f"{self.key}:{id}"
 
 
 class Stored(NamedTuple, Generic[D]):
@@ -91,7 +103,7 @@ class Documents(Generic[D]):
         self, view: View[D], database: Database[dict[str, Any]], collection: str | None = None
     ) -> None:
         self.view = view
-        self.key = f"{view.name}:v{view.version}"
+        self.key = view.key
         self.collection = durable(database[collection or f"view_{view.name}_v{view.version}"])
         self._adapter: TypeAdapter[D] = TypeAdapter(view.shape)
 
@@ -144,15 +156,7 @@ class Documents(Generic[D]):
         writes = [
             UpdateOne(
                 {"_id": stored.id, "position": {"$lt": stored.position}},
-                {
-                    "$set": {
-                        "doc": self._adapter.dump_python(stored.doc),
-                        "version": stored.version,
-                        "position": stored.position,
-                        "build": stored.build,
-                    },
-                    "$setOnInsert": {"first": stored.first},
-                },
+                {"$set": self.document(stored)},
                 upsert=True,
             )
             for stored in documents
@@ -174,6 +178,16 @@ class Documents(Generic[D]):
 
         return await in_thread(write)
 
+    def document(self, stored: Stored[D]) -> Document:
+        """A document as MongoDB keeps it, but for its `_id`."""
+        return {
+            "doc": self._adapter.dump_python(stored.doc),
+            "version": stored.version,
+            "position": stored.position,
+            "first": stored.first,
+            "build": stored.build,
+        }
+
     def read(self, found: Mapping[str, Any]) -> Stored[D]:
         """A stored document."""
         doc = self._adapter.validate_python(found["doc"], strict=False)
@@ -187,12 +201,10 @@ class ViewWork(Generic[D]):
     A document belongs to the partition of its id.
     """
 
-    def __init__(
-        self, documents: Documents[D], written: Callable[[Sequence[Stored[D]]], Any] | None = None
-    ) -> None:
+    def __init__(self, documents: Documents[D], cache: Cache) -> None:
         self._documents = documents
         self._view = documents.view
-        self._written = written
+        self._cache = cache
         self._warm: OrderedDict[str, Stored[D]] = OrderedDict()
         self._taken: dict[int, int] = {}
         self._builds: dict[int, str | None] = {}
@@ -205,7 +217,12 @@ class ViewWork(Generic[D]):
         self._taken[partition] = min(position, build.position) if build.id else position
 
     async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
-        """Fold, write, and tell what stands then."""
+        """Fold, write, and cache what stands then. What comes while it rests is written at once."""
+        await self.fold(commits, partitions)
+        await asyncio.sleep(rest(len(commits)))
+
+    async def fold(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """Take commits without a rest."""
         changes = changes_of(self._view, commits, partitions)
         try:
             await self._change(changes)
@@ -213,9 +230,8 @@ class ViewWork(Generic[D]):
             for partition in partitions:
                 await self.release(partition)
                 await self.begin(partition, self._taken[partition])
-            return
-        self._taken.update(dict.fromkeys(partitions, commits[-1].position))
-        await asyncio.sleep(rest(len(commits)))
+        else:
+            self._taken.update(dict.fromkeys(partitions, commits[-1].position))
 
     def taken_to(self, partition: int) -> int:
         """How far a partition's commits have been taken."""
@@ -238,8 +254,13 @@ class ViewWork(Generic[D]):
             return
         before = await self._before(changes)
         stand = await self._written_over(before, changes)
-        if self._written is not None:
-            await self._written(stand)
+        if (entry := self._view.cached) is not None:
+            await self._cache.put_all(
+                [
+                    (self._view.cache_key(id), entry(doc, version, position))
+                    for id, doc, version, position, *_ in stand
+                ]
+            )
         self._warm.update((stored.id, stored) for stored in stand)
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)

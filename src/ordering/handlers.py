@@ -26,7 +26,7 @@ from ordering.contract import (
 )
 from ordering.order import Order, OrderPlaced
 from ordering.rules import Events, known
-from ordering.views import cache_key, entry_of, may_see, orders, present
+from ordering.views import ORDERS, entry_of, may_see, orders, present
 
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.RequestPayment: lambda order, step: rules.request_payment(order, now()),
@@ -152,7 +152,9 @@ class Handlers:
         position = decided.commit.position if decided.commit else 0
         right_to = heard if decided.repeated else max(heard, position)
         # The next read, on whichever replica, must see what was just decided.
-        await self._home.cache.put(cache_key(order_id), entry_of(order, decided.version, right_to))
+        await self._home.cache.put(
+            ORDERS.cache_key(order_id), entry_of(order, decided.version, right_to)
+        )
         return Done(
             answer=present(order, decided.version), position=position, repeated=decided.repeated
         )

@@ -21,14 +21,14 @@ from ordering.contract import (
 from ordering.handlers import STEPS, Handlers
 from ordering.order import OrderEvent
 from ordering.policies import POLICIES, SCHEDULES
-from ordering.views import ORDERS, Reads, cache_writer
+from ordering.views import ORDERS, Reads
 
 
 def register(platform: Platform, *, expiry: timedelta, reservation_ttl: timedelta) -> Context:
     """Put ordering to work: how long an order may wait for its money, and its goods be kept."""
     bus = platform.bus
     home = platform.context("ordering", events=get_args(OrderEvent), timed=(steps.ExpireOrder,))
-    reads = Reads(home, home.view(ORDERS, written=cache_writer(home.cache)))
+    reads = Reads(home, home.view(ORDERS))
     does = Handlers(bus, home, expiry, reservation_ttl)
 
     bus.handle(QuoteBasket, does.quote)

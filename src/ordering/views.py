@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from bus.cache import Cache, Entry
+from bus.cache import Entry
 from bus.envelope import Envelope
 from bus.freshness import Freshness
 from bus.messages import Busy, Document, NotFound, Page, Principal
 from bus.platform import Context
 from bus.streams import Kind
-from bus.views import Documents, Stored, View
+from bus.views import Documents, View
 from ordering.contract import (
     AwaitOrder,
     GetHistory,
@@ -26,20 +26,6 @@ from ordering.order import Order, OrderEvent, evolve
 from ordering.rules import known
 
 orders: Kind[Order] = Kind("order", evolve)
-
-ORDERS = View(
-    name="orders",
-    version=1,
-    shape=Order,
-    ids=dict.fromkeys(get_args(OrderEvent), lambda event: str(event.order_id)),
-    evolve=evolve,
-    indexes=[
-        [("first", -1)],
-        [("doc.client", 1), ("first", -1)],
-        [("doc.client", 1), ("doc.buyer_id", 1), ("first", -1)],
-        [("doc.client", 1), ("doc.status", 1), ("first", -1)],
-    ],
-)
 
 
 def present(order: Order, version: int) -> OrderDocument:
@@ -77,23 +63,20 @@ def entry_of(order: Order, version: int, position: int) -> Entry:
     return Entry(version, position, order.client, shown(order, version))
 
 
-def cache_key(order_id: str) -> str:
-    """Where an order is cached."""
-    return f"order:{order_id}"
-
-
-def cache_writer(cache: Cache) -> Callable[[Sequence[Stored[Order]]], Any]:
-    """Puts what the view's reader has written into the cache."""
-
-    async def written(changed: Sequence[Stored[Order]]) -> None:
-        await cache.put_all(
-            [
-                (cache_key(stored.id), entry_of(stored.doc, stored.version, stored.position))
-                for stored in changed
-            ]
-        )
-
-    return written
+ORDERS = View(
+    name="orders",
+    version=1,
+    shape=Order,
+    ids=dict.fromkeys(get_args(OrderEvent), lambda event: str(event.order_id)),
+    evolve=evolve,
+    indexes=[
+        [("first", -1)],
+        [("doc.client", 1), ("first", -1)],
+        [("doc.client", 1), ("doc.buyer_id", 1), ("first", -1)],
+        [("doc.client", 1), ("doc.status", 1), ("first", -1)],
+    ],
+    cached=entry_of,
+)
 
 
 def may_see(principal: Principal, client: str) -> bool:
@@ -120,12 +103,12 @@ class Reads:
         """From the cache; from the order's stream where the cache has nothing, or something that
         may be old."""
         stream = orders(query.order_id)
-        entry = await self._home.cache.get(cache_key(query.order_id))
+        entry = await self._home.cache.get(ORDERS.cache_key(query.order_id))
         if entry is None or not self._freshness.vouches(stream, entry.position):
             heard = self._home.feed.head
             found = await self._home.streams.newest(stream)
             entry = entry_of(known(found.state, query.order_id), found.version, heard)
-            await self._home.cache.put(cache_key(query.order_id), entry)
+            await self._home.cache.put(ORDERS.cache_key(query.order_id), entry)
         if not may_see(envelope.principal, entry.owner):
             known(None, query.order_id)
         return Document(version=entry.version, body=entry.body)
@@ -150,7 +133,9 @@ class Reads:
         except TimeoutError:
             pass
         # Whoever reads the order next must not see it as it was before.
-        await self._home.cache.put(cache_key(query.order_id), entry_of(order, version, heard))
+        await self._home.cache.put(
+            ORDERS.cache_key(query.order_id), entry_of(order, version, heard)
+        )
         return present(order, version)
 
     async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:

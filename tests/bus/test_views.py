@@ -6,6 +6,7 @@ On the real mongod: mongomock cannot write in bulk with this driver.
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from bus import views
+from bus.cache import Cache, Entry
 from bus.commits import Commit, Meta, Recorded, Write
 from bus.messages import Event, Model, now
 from bus.partitions import PARTITIONS, partition_of
@@ -45,6 +47,9 @@ SHEETS = View(
     {Received: lambda event: event.till, Paid: lambda event: event.till},
     evolve,
     indexes=[[("doc.balance", 1), ("first", -1)]],
+    cached=lambda sheet, version, position: Entry(
+        version, position, "", str(sheet.balance).encode()
+    ),
 )
 
 
@@ -105,12 +110,28 @@ class Fragile(Documents[Sheet]):
 ALL = range(PARTITIONS)
 
 
+class Notes(Cache):
+    """A cache of which is known what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "notes")
+        self.told: list[tuple[str, Entry]] = []
+
+    async def put_all(self, entries: list[tuple[str, Entry]]) -> None:
+        self.told += entries
+
+
+def entry(till: str, version: int, position: int, balance: int) -> tuple[str, Entry]:
+    """What is cached of a till's sheet."""
+    return f"sheets:v1:{till}", Entry(version, position, "", str(balance).encode())
+
+
 class Keeper:
     """A process that has just got the leases, of all partitions or some."""
 
     def __init__(self, documents: Documents[Sheet], partitions: Collection[int] = ALL) -> None:
-        self.heard: list[Stored[Sheet]] = []
-        self.work = ViewWork(documents, self._hear)
+        self.cached = Notes()
+        self.work = ViewWork(documents, self.cached)
         self.partitions = partitions
 
     async def begin(self, position: int) -> None:
@@ -128,9 +149,6 @@ class Keeper:
     async def release(self) -> None:
         for partition in self.partitions:
             await self.work.release(partition)
-
-    async def _hear(self, stand: Sequence[Stored[Sheet]]) -> None:
-        self.heard.extend(stand)
 
 
 async def started(
@@ -217,34 +235,40 @@ async def test_a_past_owner_that_wakes_up_does_no_harm(documents: Documents[Shee
     assert await documents.get("a") == before
 
 
-async def test_who_wants_to_know_hears_what_stands(documents: Documents[Sheet]) -> None:
+async def test_what_stands_is_cached(documents: Documents[Sheet]) -> None:
     keeper = await started(documents)
-    await keeper.take(log_of([("a", 1)], [("b", 1)], [("a", 1)]))
+    await keeper.take(log_of([("a", 1)], [("b", 2)], [("a", 3)]))
 
-    assert sorted(keeper.heard) == [await documents.get("a"), await documents.get("b")]
+    assert sorted(keeper.cached.told) == [entry("a", 2, 3, 4), entry("b", 1, 2, 2)]
 
 
-async def test_what_a_predecessor_wrote_but_could_not_tell_is_told(
+async def test_what_a_predecessor_wrote_but_could_not_cache_is_cached(
     documents: Documents[Sheet],
 ) -> None:
     commits = log_of([("a", 1)], [("a", 1)])
-    await (await started(documents)).take(commits)  # and died before it told of it
+    await (await started(documents)).take(commits)  # and died before it cached it
     successor = await started(documents)
     await successor.take(commits[:1])
 
-    assert successor.heard == [await documents.get("a")]
+    assert successor.cached.told == [entry("a", 2, 2, 2)]
 
 
-async def test_a_past_owner_tells_nothing_that_is_old(documents: Documents[Sheet]) -> None:
+async def test_a_past_owner_caches_nothing_that_is_old(documents: Documents[Sheet]) -> None:
     commits = log_of([("a", 1)], [("a", 2)], [("a", 3)])
     paused = await started(documents)
     await paused.take(commits[:1])
     await (await started(documents, 1)).take(commits[1:])
-    paused.heard.clear()
     await paused.take(commits[1:2])
 
-    assert paused.heard == [await documents.get("a")]
-    assert paused.heard[0].position == 3
+    assert paused.cached.told == [entry("a", 1, 1, 1), entry("a", 3, 3, 6)]
+
+
+async def test_a_view_of_which_nothing_is_cached_tells_nothing(real: Any) -> None:
+    quiet = replace(SHEETS, cached=None)
+    keeper = await started(Documents(quiet, real))
+    await keeper.take(log_of([("a", 1)]))
+
+    assert keeper.cached.told == []
 
 
 async def test_a_document_is_kept_by_the_owner_of_its_partition(
@@ -303,7 +327,7 @@ async def test_a_write_that_failed_is_made_again(real: Any, breaks: str, warm: i
     assert keeper.done_to() == 3
     found = await documents.get_many("ab")
     assert {id: each.doc.amounts for id, each in found.items()} == {"a": (1, 2, 4), "b": (3,)}
-    assert all(stored in keeper.heard for stored in found.values())
+    assert keeper.cached.told[-2:] == [entry("a", 3, 3, 7), entry("b", 1, 2, 3)]
 
 
 async def test_who_is_cancelled_between_write_and_memory_goes_on_rightly(
@@ -353,10 +377,10 @@ async def test_documents_are_found_newest_first(documents: Documents[Sheet]) -> 
 async def test_another_version_is_built_beside_the_old_one(
     documents: Documents[Sheet], real: Any
 ) -> None:
-    newer = Documents(View("sheets", 2, Sheet, SHEETS.ids, evolve), real)
+    newer = Documents(replace(SHEETS, version=2), real)
     await (await started(documents)).take(log_of([("a", 1)]))
 
-    assert newer.key == "sheets:v2"
+    assert newer.view.cache_key("a") != SHEETS.cache_key("a")
     assert await newer.get("a") is None
 
 
@@ -413,7 +437,7 @@ def test_however_it_was_read_a_view_equals_its_rebuild(
                 done[partition] = max(done[partition], work.done_to(partition))
             for partition in partitions:
                 await work.release(partition)
-        rebuilt = Documents(View("sheets", 2, Sheet, SHEETS.ids, evolve), database)
+        rebuilt = Documents(replace(SHEETS, version=2), database)
         await (await started(rebuilt)).take(commits)
         return await documents.get_many("abcdef"), await rebuilt.get_many("abcdef")
 

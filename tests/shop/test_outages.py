@@ -15,6 +15,7 @@ import pytest
 from pymongo import MongoClient
 from redis import Redis
 
+from ordering.views import ORDERS
 from shop import embedded
 from tests.shop.clients import Client, Running, basket, orders_of, problem
 from tests.waiting import eventually
@@ -60,7 +61,7 @@ async def test_without_redis_everything_works_and_reads_are_right(
     shop: Running, web: Client, redis_pid: int
 ) -> None:
     before = await web.becomes(await web.placed(), fulfillment_status="scheduled")
-    assert await shop.platform.cache.get(f"order:{before['order_id']}")
+    assert await shop.platform.cache.get(ORDERS.cache_key(before["order_id"]))
     with stopped(redis_pid):
         for order in (before, await web.placed()):
             assert order["status"] == "confirmed"
