@@ -32,7 +32,12 @@ def connect(url: str) -> MongoClient[Document]:
         tz_aware=True,
         appname="storefold",
         serverSelectionTimeoutMS=5_000,
+        # A primary that falls silent is found out when a heartbeat is overdue for as long as a
+        # connection may take: after 5 s, not after the driver's usual 13. What hangs on it is then
+        # interrupted, and done again on the new one.
+        heartbeatFrequencyMS=2_000,
         connectTimeoutMS=3_000,
+        # A server that lives may take this long, say when it cannot reach a majority.
         socketTimeoutMS=20_000,
     )
 

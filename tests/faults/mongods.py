@@ -34,8 +34,15 @@ class Node:
         def command(port: int) -> list[str]:
             where = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port)]
             small = ["--oplogSize", "100", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"]
-            test = ["enableTestCommands=1", "diagnosticDataCollectionEnabled=false"]
-            switches = [word for each in test for word in ("--setParameter", each)]
+            parameters = [
+                "enableTestCommands=1",
+                "diagnosticDataCollectionEnabled=false",
+                # Who copies from a member that has fallen silent turns to another one, as quickly
+                # as a new primary is elected: else no majority has what that one writes.
+                "oplogInitialFindMaxSeconds=2",
+                "oplogNetworkTimeoutBufferSeconds=1",
+            ]
+            switches = [word for each in parameters for word in ("--setParameter", each)]
             return [program, "--replSet", _SET, "--quiet", *where, *small, *switches]
 
         self._child, self.port = child.start(
