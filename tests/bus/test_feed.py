@@ -207,3 +207,71 @@ async def test_memory_is_bounded_and_older_commits_are_still_found(
     assert positions(await feed.after(14, 100)) == [15, 16, 17, 18, 19]
     assert logged.looks == 1
     await feed.stop()
+
+
+async def catch_up(feed: Feed, until: int, limit: int) -> list[Commit]:
+    """What a reader that begins at the beginning is given."""
+    given: list[Commit] = []
+    while len(given) < until:
+        given += await soon(feed.after(len(given), limit))
+    return given
+
+
+async def test_readers_that_catch_up_together_are_given_the_same_commits_fetched_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeds, "CHUNK", 100)
+    logged = Logged(730)
+    feed = Feed("tills", logged.fetch, logged.head)
+    await feed.start()
+    first, *others = await asyncio.gather(*(catch_up(feed, 730, limit) for limit in (100, 70, 33)))
+
+    assert positions(first) == list(range(1, 731))
+    for given in others:
+        assert all(one is same for one, same in zip(first, given, strict=True))
+    assert logged.looks == 8
+    await feed.stop()
+
+
+async def test_of_the_past_only_a_few_windows_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "CHUNK", 10)
+    feed = Feed("tills", (logged := Logged(1000)).fetch, logged.head)
+    await feed.start()
+    await catch_up(feed, 1000, 10)
+
+    assert len(feed._windows) == feeds.WINDOWS
+    await feed.stop()
+
+
+async def test_a_window_that_could_not_be_fetched_is_fetched_again(
+    feed: Feed, logged: Logged
+) -> None:
+    logged.away = True
+    with pytest.raises(OSError, match="away"):
+        await feed.after(0, 10)
+    logged.away = False
+
+    assert positions(await soon(feed.after(0, 10))) == [1, 2, 3]
+
+
+async def test_what_was_fetched_of_a_window_before_it_was_full_hides_nothing(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "KEPT", 2)
+    feed = Feed("tills", logged.fetch, logged.head)
+    await feed.start()
+    assert positions(await feed.after(0, 100)) == [1, 2, 3]
+    logged.length = 9
+    feed.push([commit(n) for n in range(4, 10)])
+
+    assert positions(await soon(feed.after(3, 100))) == [4, 5, 6, 7, 8, 9]
+    await feed.stop()
+
+
+async def test_what_comes_early_for_very_long_is_not_kept_for_ever(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "KEPT", 5)
+    feed.push([commit(n) for n in range(10, 30)])
+
+    assert len(feed._early) <= 5
