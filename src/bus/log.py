@@ -119,11 +119,11 @@ class Log:
 
         return await self.run(fetch)
 
-    async def stream(self, name: str) -> list[tuple[Event, int]]:
-        """Everything that ever happened on one stream, oldest first, with its versions."""
+    async def stream(self, name: str, after: int = 0) -> list[tuple[Event, int]]:
+        """What happened on one stream behind a version, oldest first, with its versions."""
 
         def fetch() -> list[tuple[Event, int]]:
-            return list(self._stream_events(name))
+            return list(self._stream_events(name, after))
 
         return await self.run(fetch)
 
@@ -162,8 +162,9 @@ class Log:
         """The last position taken; 0 in an empty log."""
         return await self.run(lambda: head_of(self.collection))
 
-    def _stream_events(self, name: str) -> Iterable[tuple[Event, int]]:
-        for document in self.collection.find({"writes.stream": name}).sort("_id", ASCENDING):
+    def _stream_events(self, name: str, after: int) -> Iterable[tuple[Event, int]]:
+        behind = {"writes": {"$elemMatch": {"stream": name, "version": {"$gt": after}}}}
+        for document in self.collection.find(behind).sort("_id", ASCENDING):
             writes = document["writes"]
             for event in document["events"]:
                 write = writes[event["stream"]]

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
+from bus.commits import Commit
 from bus.messages import Event
 from bus.writer import Pending
 
@@ -17,7 +18,8 @@ S = TypeVar("S")
 WARM = 50_000
 """Streams whose state is kept, per context."""
 
-Read = Callable[[str], Awaitable[list[tuple[Event, int]]]]
+Read = Callable[[str, int], Awaitable[list[tuple[Event, int]]]]
+"""The events of a stream behind a version, with theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,60 @@ class Stream(NamedTuple, Generic[S]):
     kind: Kind[S]
 
 
-@dataclass(slots=True)
+class Loaded(NamedTuple, Generic[S]):
+    """A stream's state (`None`: nothing has happened on it) and version."""
+
+    state: S | None
+    version: int
+
+
 class Warm:
     """A stream's state in memory, as it will be when all that is queued is written."""
 
-    state: Any
-    version: int
-    basis: Pending | None = None  # the last queued decision that wrote it
+    __slots__ = ("basis", "evolve", "least", "stands", "state", "version")
+
+    def __init__(self, stands: Loaded[Any], evolve: Callable[[Any, Any], Any]) -> None:
+        self.state, self.version = stands
+        self.basis: Pending | None = None  # the last queued decision that wrote it
+        self.stands = stands  # as it is in the log, as far as this process has heard
+        self.least = 0  # the version that it has there at least
+        self.evolve = evolve
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the log has more than was heard."""
+        return self.basis is None and self.stands.version < self.least
+
+    def hear(self, name: str, version: int, commit: Commit) -> None:
+        """The stream has this version in the log, by this commit, of whatever process."""
+        state, known = self.stands
+        self.least = max(self.least, version)
+        if version != known + 1:
+            return
+        try:
+            for happened in commit.events:
+                if happened.stream == name:
+                    state = self.evolve(state, happened.event)
+        except Exception:
+            return  # whoever asks will read it, and be told
+        self.stands = Loaded(state, version)
+        if self.basis is None:
+            self.state, self.version = self.stands
+
+    def settle(self, pending: Pending, state: Any, version: int) -> None:
+        """A queued decision that led to this state is in the log, or failed: then what was made
+        of it is forgotten."""
+        if not pending.failed:
+            if version > self.stands.version:
+                self.stands = Loaded(state, version)
+            if self.basis is not pending:
+                return
+        elif self.basis is None or self.version < version:
+            return
+        else:
+            self.least = max(self.least, version)  # most likely, another process was faster
+        self.state, self.version = self.stands
+        self.basis = None
 
 
 class States:
@@ -62,15 +111,9 @@ class States:
         return self._warm[stream.name].version
 
 
-class Loaded(NamedTuple, Generic[S]):
-    """A stream's state (`None`: nothing has happened on it) and version."""
-
-    state: S | None
-    version: int
-
-
 class Memory:
-    """What is known of streams: read from the log when first asked for, evolved ever after.
+    """What is known of streams: read from the log when first asked for, evolved ever after by what
+    this process decides and what it hears of others.
 
     Bounded; but what is queued stays, for state read from the log would not know of it yet.
     """
@@ -83,7 +126,7 @@ class Memory:
         self._seen: dict[str, int] = {}  # versions that came while their stream was read
 
     def __contains__(self, name: str) -> bool:
-        return name in self._kept
+        return self._touched(name) is not None
 
     async def one(self, stream: Stream[Any]) -> Warm:
         """A stream's state, read from the log once however many ask."""
@@ -100,12 +143,12 @@ class Memory:
         self, streams: tuple[Stream[Any], ...], new: Stream[Any] | None = None
     ) -> dict[str, Warm]:
         """The states of all these streams at one moment; that of `new` is not looked for."""
-        kept = self._kept
         while True:
-            missing = [stream for stream in streams if stream.name not in kept and stream != new]
+            found = {stream.name: self._touched(stream.name) for stream in streams}
+            missing = [s for s in streams if found[s.name] is None and s != new]
             if not missing:
                 return {
-                    stream.name: self._touched(stream.name) or Warm(None, 0) for stream in streams
+                    s.name: found[s.name] or Warm(Loaded(None, 0), s.kind.evolve) for s in streams
                 }
             await asyncio.gather(*map(self.one, missing))
 
@@ -119,42 +162,48 @@ class Memory:
             else:
                 del self._kept[oldest]
 
-    def saw(self, name: str, version: int) -> None:
-        """A stream has this version in the log: what is older is forgotten."""
-        warm = self._kept.get(name)
-        if warm is not None and warm.version < version:
-            del self._kept[name]
-        if name in self._seen:
-            self._seen[name] = max(version, self._seen[name])
+    def saw(self, commit: Commit) -> None:
+        """A commit stands in the log; each stream's come in order, some of them more than once."""
+        for name, version in commit.writes:
+            if (warm := self._kept.get(name)) is not None:
+                warm.hear(name, version, commit)
+            if name in self._seen:
+                self._seen[name] = max(version, self._seen[name])
 
-    def settled(self, pending: Pending) -> None:
-        """A queued decision is written; or it has failed, and what was made of it is forgotten."""
+    def outgrown(self, name: str, version: int) -> None:
+        """A stream has been written beyond this version: look, if that was not heard of."""
+        warm = self._kept.get(name)
+        if warm is not None:
+            warm.least = max(warm.least, version + 1)
+
+    def settled(self, pending: Pending, states: Mapping[str, Any]) -> None:
+        """A queued decision, which led to these states, is written or has failed."""
         for name, version in pending.writes:
-            warm = self._kept.get(name)
-            if warm is None or warm.basis is None:
-                continue
-            if pending.failed and warm.version >= version:
-                del self._kept[name]
-            elif warm.basis is pending:
-                warm.basis = None
+            if (warm := self._kept.get(name)) is not None:
+                warm.settle(pending, states[name], version)
 
     def _touched(self, name: str) -> Warm | None:
         warm = self._kept.get(name)
-        if warm is not None:
-            self._kept.move_to_end(name)
+        if warm is None or warm.outdated:
+            return None
+        self._kept.move_to_end(name)
         return warm
 
     async def _load(self, stream: Stream[Any]) -> Warm:
+        """Read a stream from where its state is known, which may be from the beginning."""
+        known = self._kept.get(stream.name)
+        state, version = known.stands if known is not None else (None, 0)
         self._seen[stream.name] = 0
         try:
             while True:
-                state, version = None, 0
-                for event, version in await self._read(stream.name):  # noqa: B007
-                    state = stream.kind.evolve(state, event)
+                for event, at in await self._read(stream.name, version):
+                    state, version = stream.kind.evolve(state, event), at
                 if version >= self._seen[stream.name]:
                     break  # else more was written while it was read
         finally:
             del self._seen[stream.name]
-        warm = Warm(state, version)
-        self.keep(stream.name, warm)
+        warm = self._touched(stream.name)
+        if warm is None or warm.version < version:  # else it was heard of meanwhile
+            warm = Warm(Loaded(state, version), stream.kind.evolve)
+            self.keep(stream.name, warm)
         return warm

@@ -109,7 +109,7 @@ class Streams:
             loaded = await self.load(stream)
             if not await self._outgrown((stream.name, loaded.version)):
                 return loaded
-            self._memory.saw(stream.name, loaded.version + 1)
+            self._memory.outgrown(stream.name, loaded.version)
 
     async def load_all(self, streams: Sequence[Stream[S]]) -> list[S | None]:
         """The states of many streams as they are committed, or about to be: good to advise, and
@@ -159,10 +159,10 @@ class Streams:
                 self._unwatch(stream.name, news)
 
     def saw(self, commits: Sequence[Commit]) -> None:
-        """Commits stand in the log, perhaps by another process: forget what they have made old."""
+        """Commits stand in the log, in order, of whatever process: so states stay the latest."""
         for commit in commits:
-            for name, version in commit.writes:
-                self._memory.saw(name, version)
+            self._memory.saw(commit)
+            for name, _ in commit.writes:
                 for watcher in self._watched.pop(name, ()):
                     if not watcher.done():
                         watcher.set_result(None)
@@ -239,7 +239,7 @@ class Streams:
             entry.state, entry.version, entry.basis = evolved[name], version, pending
             if name not in self._memory:  # it was presumed to be new
                 self._memory.keep(name, entry)
-        pending.then = partial(self._memory.settled, pending)
+        pending.then = partial(self._memory.settled, pending, evolved)
         return pending
 
     async def _stands(
@@ -257,7 +257,7 @@ class Streams:
         outgrown = await asyncio.gather(*map(self._outgrown, known))
         for (name, version), old in zip(known, outgrown, strict=True):
             if old:  # another process has written it: memory may not have heard yet
-                self._memory.saw(name, version + 1)
+                self._memory.outgrown(name, version)
         return not any(outgrown)
 
     async def _stood(self, basis: tuple[Pending, ...]) -> bool:

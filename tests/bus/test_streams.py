@@ -420,9 +420,9 @@ async def test_however_many_want_the_newest_each_stream_is_loaded_once_and_they_
     loads, looks = [], []
     load, look = streams._memory._read, streams.log.outgrown
 
-    async def counted_load(name: str) -> list[tuple[Event, int]]:
+    async def counted_load(name: str, after: int) -> list[tuple[Event, int]]:
         loads.append(name)
-        return await load(name)
+        return await load(name, after)
 
     async def counted_look(known: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         looks.append(known)
@@ -437,6 +437,59 @@ async def test_however_many_want_the_newest_each_stream_is_loaded_once_and_they_
     assert len(looks) <= 1 + 5  # the first finds all outgrown; then each once more, as it is loaded
 
 
+def reads(streams: Streams) -> list[tuple[str, int]]:
+    """Which streams are read from the log from now on, and from behind which version."""
+    found: list[tuple[str, int]] = []
+    read = streams._memory._read
+
+    async def counted(name: str, after: int) -> list[tuple[Event, int]]:
+        found.append((name, after))
+        return await read(name, after)
+
+    streams._memory._read = counted
+    return found
+
+
+async def test_what_others_write_is_taken_in_as_it_is_heard_without_reading_the_log(
+    streams: Streams, other: Streams, fed: Feed
+) -> None:
+    await put(streams, "a", 5)
+    found = reads(streams)
+    await put(other, "a", 2)
+    await put(other, "a", 3)
+    fed.ring()
+    await soon(fed.reached(3))
+
+    assert (await take(streams, "a", 10)).state == Till(0, (5, 2, 3))
+    assert found == []
+
+
+async def test_after_a_conflict_only_what_is_new_is_read(streams: Streams, other: Streams) -> None:
+    for _ in range(3):
+        await put(streams, "a")
+    await put(other, "a")
+    found = reads(streams)
+
+    assert (await put(streams, "a")).version == 5
+    assert found == [("till-a", 3)]
+
+
+async def test_what_others_write_is_taken_in_while_a_decision_is_queued_that_will_conflict(
+    real: Any, open_log: OpenLog, other: Streams
+) -> None:
+    streams = Streams(open_log(real, gate := Gate()))
+    await streams.load(tills("a"))
+    await put(other, "a", 5)
+    found = reads(streams)
+    queued_up = [await queued(streams, put(streams, "a", amount)) for amount in (1, 2)]
+    streams.saw(await other.log.read(0))
+    gate.open()
+
+    assert [(await soon(each)).version for each in queued_up] == [2, 3]
+    assert await streams.load(tills("a")) == (Till(8, (5, 1, 2)), 3)
+    assert found == []
+
+
 async def test_a_commit_seen_while_its_stream_is_loaded_is_not_lost(
     streams: Streams, other: Streams
 ) -> None:
@@ -445,8 +498,8 @@ async def test_a_commit_seen_while_its_stream_is_loaded_is_not_lost(
     read = streams.log.stream
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(name: str) -> Any:
-        found = await read(name)
+    async def slow(name: str, after: int) -> Any:
+        found = await read(name, after)
         under_way.set()
         await go_on.wait()
         return found
