@@ -8,24 +8,23 @@ everything else goes on.
 from __future__ import annotations
 
 import asyncio
-import random
-import traceback
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-import structlog
 from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of
-from bus.messages import Busy, Event
-from bus.mongo import told
-from bus.parking import Failure, Parking
+from bus.messages import Event
+from bus.parking import Parking, Place
 from bus.partitions import partition_of_stream
+from bus.retries import Failure, Overtaken, Retries, tried
 from bus.tasks import ended
 
 WIDTH, NARROW = 128, 2
@@ -37,29 +36,25 @@ SLOW = 0.05
 BACKLOG = 5_000
 """Commits that may be under way at once, at most."""
 
-log = structlog.get_logger(__name__)
+DRAINED = 100
+"""Commits of a parked stream that goes on, after which it is noted how far it has come."""
 
 Handler = Callable[[Any, Envelope[Any]], Awaitable[None]]
-
-
-class Retries(NamedTuple):
-    """How often an event is tried before its stream is parked, and the seconds between; outages do
-    not count. Each pause is about twice the one before it."""
-
-    attempts: int = 8
-    first_pause: float = 0.05
-    longest_pause: float = 5.0
 
 
 class Task(NamedTuple):
     """One event for one handler."""
 
-    envelope: Envelope[Event]
+    commit: Commit
+    place: Place
     stream: str
-    position: int
-    nth: int
     handler: Handler
     share: Share
+
+    async def handle(self) -> None:
+        """Have the event handled. It is decoded here: one that cannot be stops no other stream."""
+        event = self.commit.events[self.place.index].event
+        await self.handler(event, envelope_of(self.commit, self.place.index, event))
 
 
 @dataclass(slots=True)
@@ -93,7 +88,9 @@ class Lane:
 
     partition: int
     since: float
-    tasks: deque[Task]
+    tasks: deque[Task] = field(default_factory=deque)
+    drains: bool = False
+    """Whether somebody wants the stream, which is parked, to go on."""
     running: asyncio.Task[None] | None = None
 
 
@@ -123,10 +120,11 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}  # in the order in which they were opened
         self._under_way = 0
         self._progress = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
 
     async def begin(self, partition: int, position: int) -> None:
         """Work on a partition too, from behind a position."""
-        await self._parking.load()
+        await self._parking.load(partition, position)
         self._shares[partition] = Share(position)
 
     async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
@@ -154,12 +152,22 @@ class Lanes:
     async def release(self, partition: int) -> None:
         """Leave what is under way; it will be done again."""
         ours = {s: lane for s, lane in self._lanes.items() if lane.partition == partition}
-        await ended(lane.running for lane in ours.values())
+        await ended([self._looking, *(lane.running for lane in ours.values())])
         for stream, lane in ours.items():
             self._close(stream, lane)
+        self._parking.forget(partition)
 
     async def look(self) -> None:
-        """Nothing can be asked."""
+        """See which parked streams are to go on; returns at once."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._resume())
+
+    async def _resume(self) -> None:
+        with suppress(PyMongoError, Overtaken):  # the next look will do
+            for stream in await self._parking.asked():
+                await self._room()
+                if self._parking.holds(stream):
+                    self._lane(stream).drains = True
 
     def _tasks(self, commit: Commit, partitions: Collection[int]) -> list[Task]:
         tasks = []
@@ -169,10 +177,9 @@ class Lanes:
                 continue
             partition = partition_of_stream(happened.stream)
             if partition in partitions:
-                envelope = envelope_of(commit, index, happened.event)
+                place = Place(commit.position, index)
                 share = self._shares[partition]
-                place = (happened.stream, commit.position, index)
-                tasks.append(Task(envelope, *place, handler, share))
+                tasks.append(Task(commit, place, happened.stream, handler, share))
         return tasks
 
     async def _room(self) -> None:
@@ -193,22 +200,30 @@ class Lanes:
         return sum(1 for _ in quick) < NARROW
 
     def _put(self, task: Task) -> None:
-        task.share.begun(task.position)
+        task.share.begun(task.place.position)
         self._under_way += 1
-        lane = self._lanes.get(task.stream)
-        if lane is not None:
-            lane.tasks.append(task)
-            return
-        since = asyncio.get_running_loop().time()
-        lane = Lane(partition_of_stream(task.stream), since, deque((task,)))
-        self._lanes[task.stream] = lane
-        lane.running = asyncio.create_task(self._run(task.stream, lane))
+        self._lane(task.stream).tasks.append(task)
+
+    def _lane(self, stream: str) -> Lane:
+        """The stream's lane, opened if it is not."""
+        lane = self._lanes.get(stream)
+        if lane is None:
+            lane = Lane(partition_of_stream(stream), asyncio.get_running_loop().time())
+            self._lanes[stream] = lane
+            lane.running = asyncio.create_task(self._run(stream, lane))
+        return lane
 
     async def _run(self, stream: str, lane: Lane) -> None:
-        while lane.tasks and await self._do(lane.tasks[0]):
-            task = lane.tasks.popleft()
-            task.share.done(task.position)
-            self._under_way -= 1
+        with suppress(Overtaken):
+            while lane.drains or lane.tasks:
+                if lane.drains:
+                    await self._tried(partial(self._drain, stream), stream)
+                    lane.drains = False
+                else:
+                    await self._do(lane.tasks[0])
+                    task = lane.tasks.popleft()
+                    task.share.done(task.place.position)
+                    self._under_way -= 1
         self._close(stream, lane)
 
     def _close(self, stream: str, lane: Lane) -> None:
@@ -217,37 +232,44 @@ class Lanes:
             self._under_way -= len(lane.tasks)
             self._progress.set()
 
-    async def _do(self, task: Task) -> bool:
-        """Bring one event to its end; whether that was still for us to do."""
-        failure: Failure | None = None
-        pause = self._retries.first_pause
-        while self._valid():
-            try:
-                if self._parking.holds(task.stream):
-                    await self._parking.behind(task.stream, task.position, task.nth, task.envelope)
-                elif failure is not None and failure.attempts >= self._retries.attempts:
-                    await self._parking.park(
-                        task.stream, task.position, task.nth, task.envelope, failure
-                    )
-                else:
-                    await task.handler(task.envelope.message, task.envelope)
-                return True
-            except (Busy, PyMongoError, OSError) as outage:
-                log.warning(
-                    "reader.waits", reader=self._reader, position=task.position, error=told(outage)
-                )
-            except (Exception, asyncio.CancelledError) as error:
-                if (running := asyncio.current_task()) and running.cancelling():
-                    raise  # it is we who are told to stop, not what the handler waited for
-                attempts = failure.attempts + 1 if failure else 1
-                failure = Failure(repr(error), traceback.format_exc(), attempts)
-                log.warning(
-                    "reader.retries",
-                    reader=self._reader,
-                    position=task.position,
-                    attempt=attempts,
-                    error=repr(error),
-                )
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, self._retries.longest_pause)
-        return False
+    async def _do(self, task: Task) -> None:
+        """Bring one event to its end."""
+        if self._parking.keeps(task.stream, task.place):
+            return
+        failure = await self._tried(task.handle, task.stream, self._retries.attempts)
+        if failure is not None:
+            kind = task.commit.events[task.place.index].kind.type_name
+            park = partial(self._parking.park, task.stream, task.place, kind, failure)
+            await self._tried(park, task.stream)
+
+    async def _drain(self, stream: str) -> None:
+        """Handle in order what waits of a parked stream, until nothing does or an event fails
+        again. Can be broken off anywhere, and is done again from where the stream stands."""
+        parking = self._parking
+        if not await parking.heed(stream):
+            return
+        while commits := await parking.waiting(stream, DRAINED):
+            for task in self._tasks_of(stream, commits):
+                failure = await self._tried(task.handle, stream, self._retries.attempts)
+                if failure is not None:
+                    kind = task.commit.events[task.place.index].kind.type_name
+                    await parking.failed_again(stream, task.place, kind, failure)
+                    return
+            last = commits[-1]
+            await parking.move_on(stream, Place(last.position, len(last.events)))
+        await parking.free(stream)
+
+    def _tasks_of(self, stream: str, commits: Sequence[Commit]) -> list[Task]:
+        """What of a parked stream is to be handled."""
+        return [
+            task
+            for commit in commits
+            for task in self._tasks(commit, (partition_of_stream(stream),))
+            if task.stream == stream and self._parking.waits(stream, task.place)
+        ]
+
+    async def _tried(
+        self, step: Callable[[], Awaitable[None]], stream: str, attempts: float = math.inf
+    ) -> Failure | None:
+        retries = self._retries._replace(attempts=attempts)
+        return await tried(step, retries, self._valid, reader=self._reader, stream=stream)

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from bus.mongo import durable
+from bus.retries import Overtaken
 from bus.tasks import in_thread
 
 TERM = 6.0
@@ -80,6 +81,14 @@ class Leases:
             for reader in member["readers"]:
                 found[reader].append(member["_id"])
         return found
+
+    async def epoch(self, part: Part) -> int:
+        """That of a lease that is ours; raises `Overtaken` when it is not any more."""
+        ours = {"_id": _id(part), "owner": self._owner}
+        found = await in_thread(lambda: self._collection.find_one(ours))
+        if found is None:
+            raise Overtaken(_id(part))
+        return int(found["epoch"])
 
     async def claim(self, parts: Collection[Part]) -> list[Lease]:
         """Take those that are free, run out, or ours already."""

@@ -20,14 +20,16 @@ from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
 from bus.feed import Feed
-from bus.lanes import Lanes, Retries
+from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.log import Log
 from bus.messages import Command, Event, Request, new_id
+from bus.parked import make_indexes
 from bus.parking import Parking
 from bus.partitions import PARTITIONS
 from bus.policies import Policy, Reaction
 from bus.readers import Reader, Work
+from bus.retries import Retries
 from bus.rota import Rota
 from bus.streams import Streams
 from bus.timers import Timers, TimerWork
@@ -151,6 +153,11 @@ class Platform:
         await asyncio.gather(*(context.feed.stop() for context in contexts))
         await asyncio.gather(*(context.log.close() for context in contexts))
 
+    def ask(self, context: str) -> None:
+        """Have a context's readers look what is asked of them, here and elsewhere."""
+        self.contexts[context].rota.ring()
+        self._doorbell.ring(f"{context}{ROTA}")
+
     @property
     def readers(self) -> list[Reader]:
         """All readers of this process."""
@@ -194,6 +201,7 @@ class Platform:
 
     def _prepare(self, context: Context) -> None:
         context.timers.make_indexes()
+        make_indexes(context.database)
         for documents in context.views:
             documents.make_indexes()
 
@@ -229,7 +237,7 @@ class Platform:
             lanes = Lanes(
                 name,
                 wanted,
-                Parking(home.database, name),
+                self._parking(name, home, self.contexts[log]),
                 home.rota.valid,
                 self._retries,
                 lambda: self.bus.crowded,
@@ -238,6 +246,10 @@ class Platform:
         for log, schedules in by_log(reaction.schedules).items():
             name = f"{reaction.reader}<{log}"
             self._add_reader(name, home, self.contexts[log], TimerWork(home.timers, schedules))
+
+    def _parking(self, reader: str, home: Context, source: Context) -> Parking:
+        leases = Leases(home.database, self._process)
+        return Parking(home.database, reader, leases, source.log)
 
     def _add_reader(self, name: str, home: Context, source: Context, work: Work) -> None:
         home.readers.append(Reader(name, source.feed, work, lambda: self.bus.crowded))

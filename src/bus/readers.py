@@ -84,7 +84,7 @@ class Reader:
     @property
     def stopped(self) -> bool:
         """Whether it should work and does not, for whatever reason."""
-        return bool(self.held) and (self._task is None or self._task.done())
+        return self._task is not None and self._task.done()
 
     @property
     def lag(self) -> int:
@@ -122,7 +122,8 @@ class Reader:
             await self._work.look()
 
     async def _halt(self) -> None:
-        await ended((self._task,))
+        task, self._task = self._task, None
+        await ended((task,))
 
     def _go_on(self) -> None:
         if self.held:

@@ -11,10 +11,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bus.dispatch import Bus
-from bus.lanes import Retries
 from bus.mongo import connect
 from bus.platform import Platform
 from bus.rest import Endpoint
+from bus.retries import Retries
 from bus.transport import InProcess, Loopback
 from catalog import module as catalog_module
 from catalog import routes as catalog_routes

@@ -313,7 +313,9 @@ async def test_a_platform_that_works_has_no_faults_and_one_that_stopped_has(star
     shop: Replica = await start()
     assert await shop.platform.faults() == []
     reader = shop.reader("books.effects<tills")
-    await eventually(lambda: reader.held)
+    await eventually(lambda: reader._task is not None)
+    assert await shop.platform.faults() == [], "others may be about to begin"
+    assert reader._task
     reader._task.cancel()  # whatever may have ended it
     await eventually(lambda: reader.stopped)
     assert await shop.platform.faults() == ["reader books.effects<tills has stopped"]

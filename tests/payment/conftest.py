@@ -8,8 +8,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from bus.lanes import Retries
 from bus.platform import Platform
+from bus.retries import Retries
 from bus.transport import InProcess
 from payment.builtin import BuiltinGateway
 from payment.gateway import Gateway
