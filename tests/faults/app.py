@@ -4,14 +4,26 @@ faults planted that the suite must find: `python -m tests.faults.app serve --por
 from __future__ import annotations
 
 import os
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 from dependency_injector import providers
 
+from bus.envelope import Envelope
+from payment.effects import Effects
+from payment.gateway import Outcome
+from payment.payment import AuthorizationRequested
 from shop import cli
 from shop.child import end_with_parent
 from shop.container import Shop
 from tests.faults import plants
+from tests.faults.ledger import Call
 from tests.faults.remote_gateway import RemoteGateway
+from tests.journeys.lossy import Lossy
 
 GATEWAY = "STOREFOLD_GATEWAY"
 """Names the address of the test's gateway."""
@@ -22,11 +34,63 @@ PLANT = "STOREFOLD_PLANT"
 TERM = "STOREFOLD_TERM"
 """The seconds that a lease lasts, where a test can't wait for the real one."""
 
+LOSSY = "STOREFOLD_LOSSY"
+"""A seed: of what is published some is lost, late or repeated."""
+
+MORTAL = "STOREFOLD_MORTAL"
+"""How often, of all calls of the gateway, the process dies upon the answer: between the effect and
+the position stored."""
+
+POISON = "STOREFOLD_POISON"
+"""Names a file. While it is there, one order in as many as it says cannot be paid for."""
+
+
+class Mortal(RemoteGateway):
+    """Hears the answer and dies."""
+
+    chance = 0.0
+
+    async def _call(self, call: Call) -> Outcome:
+        outcome = await super()._call(call)
+        if random.random() < self.chance:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcome
+
+
+def poison(file: Path) -> None:
+    """Have the reader that calls the gateway fail on some orders."""
+    real = Effects.authorize
+
+    def ill(order_id: str) -> bool:
+        with suppress(FileNotFoundError):
+            return poisoned(order_id, int(file.read_text()))
+        return False
+
+    async def authorize(
+        self: Effects, asked: AuthorizationRequested, envelope: Envelope[Any]
+    ) -> None:
+        if ill(asked.reference):
+            raise RuntimeError(f"{asked.reference} is poisoned")
+        await real(self, asked, envelope)
+
+    Effects.authorize = authorize  # type: ignore[method-assign]
+
+
+def poisoned(order_id: str, one_in: int) -> bool:
+    """Whether an order is the one in so many."""
+    return crc32(order_id.encode()) % one_in == 0
+
 
 def main() -> None:
     """Run the CLI."""
     end_with_parent()
-    Shop.gateway.override(providers.Singleton(RemoteGateway, os.environ[GATEWAY]))
+    if chance := os.environ.get(MORTAL):
+        Mortal.chance = float(chance)
+    if file := os.environ.get(POISON):
+        poison(Path(file))
+    if seed := os.environ.get(LOSSY):
+        Shop.transport.override(providers.Singleton(Lossy, seed))
+    Shop.gateway.override(providers.Singleton(Mortal, os.environ[GATEWAY]))
     if term := os.environ.get(TERM):
         plants.shorten_leases(float(term))
     for name in filter(None, os.environ.get(PLANT, "").split(",")):

@@ -136,7 +136,7 @@ class Books:
     def views(self) -> Iterator[tuple[str, Documents[Any], Mapping[str, Stored[Any]]]]:
         """Each view, and its documents as they are when built from the log afresh."""
         for book in self.books.values():
-            for documents, _ in book.context.views:
+            for documents in book.context.views:
                 yield documents.key, documents, rebuilt(documents, book.commits)
 
     def _take(self, commit: Commit) -> None:

@@ -71,11 +71,13 @@ class Evidence:
 Check = Callable[[Evidence], Iterator[str]]
 
 
-def settle(evidence: Evidence, *, within: float = WITHIN, parked: bool = False) -> None:
+def settle(
+    evidence: Evidence, *, within: float = WITHIN, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Wait until all is done; raises `Broken` at once and `Unfinished` when the time is up."""
-    checks = UNFINISHED if parked else (nothing_is_parked, *UNFINISHED)
     deadline = math.inf
     while True:
+        meanwhile()
         busy = evidence.customers.busy
         if not busy and deadline == math.inf:
             deadline = time.monotonic() + within
@@ -83,7 +85,7 @@ def settle(evidence: Evidence, *, within: float = WITHIN, parked: bool = False) 
         complain(Broken, evidence, BROKEN)
         try:
             if not busy:
-                complain(Unfinished, evidence, checks)
+                complain(Unfinished, evidence, UNFINISHED)
                 break
         except Unfinished:
             if time.monotonic() > deadline:
@@ -243,6 +245,7 @@ BROKEN: tuple[Check, ...] = (
 )
 
 UNFINISHED: tuple[Check, ...] = (
+    nothing_is_parked,
     orders_are_at_rest,
     money_is_as_the_orders_say,
     stock_is_as_the_orders_say,

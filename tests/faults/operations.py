@@ -113,6 +113,7 @@ class Customers:
         *,
         patience: float = PATIENCE,
         looks: int = 1,
+        patient: bool = False,
     ) -> None:
         self.operations: list[Operation] = []
         self.told: list[Told] = []
@@ -126,6 +127,7 @@ class Customers:
         self._orders = orders
         self._patience = patience
         self._looks = looks
+        self._patient = patient
         self._random = Random(f"{seed}:clients")
         self._shown: dict[tuple[str, str], int] = {}
         self._http: httpx.AsyncClient
@@ -194,7 +196,7 @@ class Customers:
                 "/v1/orders",
                 plan.body,
                 wait=plan.wait,
-                patience=0 if plan.impatient else self._patience,
+                patience=0 if plan.impatient and not self._patient else None,
             )
             order = placed.answer
             if placed.outcome == "ok":

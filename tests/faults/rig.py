@@ -31,6 +31,7 @@ class Server:
 
     def __init__(self, engine: Any, folder: Path) -> None:
         self._engine = engine
+        self.poison = folder / "poison"
         self._folder = folder
         self._child: Child
         self._child, self.port = engine.start(folder, None)
@@ -79,7 +80,7 @@ class Rig:
     """A stocked shop: its gateway, its replicas, its keys.
 
     `settings` are `SHOP_*` without the prefix; `plant` names planted faults, `term` the seconds
-    that a lease lasts.
+    that a lease lasts, `mortal` how often a process dies upon an answer of the gateway's.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class Rig:
         *,
         plant: str = "",
         term: float | None = None,
+        lossy: bool = False,
+        mortal: float = 0,
         **settings: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +110,7 @@ class Rig:
             mongodb_url, tz_aware=True, readConcernLevel="majority"
         )
         self.ledger = folder / "ledger.jsonl"
+        self.poison = folder / "poison"
         self._folder = folder
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
@@ -118,6 +122,9 @@ class Rig:
             **{f"SHOP_{name.upper()}": value for name, value in settings.items()},
             app.PLANT: plant,
             app.TERM: str(term or ""),
+            app.LOSSY: seed if lossy else "",
+            app.MORTAL: str(mortal or ""),
+            app.POISON: str(self.poison),
         }
         self.replicas: list[Process] = []
         with ThreadPoolExecutor(1) as another:  # this one may have an event loop at work
@@ -144,6 +151,12 @@ class Rig:
         dead.kill()
         dead.end()
         self.replicas[number] = self._replica()
+
+    def revive(self) -> None:
+        """Start again whoever has died."""
+        for number, replica in enumerate(self.replicas):
+            if not replica.running:
+                self.kill(number)
 
     def stop(self, number: int) -> None:
         """SIGSTOP a replica: it neither runs nor is gone."""

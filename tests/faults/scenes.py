@@ -32,7 +32,14 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, size: Size, seed: str, *, patience: float = PATIENCE, looks: int = 1, **how: Any
+    folder: Path,
+    size: Size,
+    seed: str,
+    *,
+    patience: float = PATIENCE,
+    looks: int = 1,
+    patient: bool = False,
+    **how: Any,
 ) -> Iterator[Scene]:
     """A shop at work, with customers who have begun to call; `patience` is how many seconds they,
     and who checks it in the end, wait for what should happen."""
@@ -42,7 +49,13 @@ def scene(
             folder / "shop", machine.mongod.url, machine.redis.url, seed, term=size.term, **how
         ) as shop,
         Customers(
-            seed, shop.keys, lambda: shop.addresses, size.orders, patience=patience, looks=looks
+            seed,
+            shop.keys,
+            lambda: shop.addresses,
+            size.orders,
+            patience=patience,
+            looks=looks,
+            patient=patient,
         ) as customers,
         Evidence(shop, customers) as evidence,
     ):

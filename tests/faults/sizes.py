@@ -24,6 +24,10 @@ SIZES: dict[tuple[str, str], Size] = {
     ("kills", LONG): Size(10_000, 200),
     ("redis", SHORT): Size(100, 3, term=2.0),
     ("redis", LONG): Size(3_000, 20),
+    ("deliveries", SHORT): Size(40, 3, term=1.5),
+    ("deliveries", LONG): Size(2_000, 30),
+    ("poison", SHORT): Size(120, 10, term=2.0),
+    ("poison", LONG): Size(3_000, 100),
     ("sleeps", SHORT): Size(60, 1, term=1.5),
     ("sleeps", LONG): Size(600, 4),
 }

@@ -62,6 +62,11 @@ class Process:
         self._ready.wait(READY_WITHIN)
         assert self.address, f"it did not get ready: {''.join(self.complaints)[-2000:]}"
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def says(self, words: str) -> str:
         """All that it has said on stdout once these words are among it."""
         with self._news:
