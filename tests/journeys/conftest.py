@@ -19,7 +19,7 @@ from shop import embedded
 from shop.running import assembled
 from shop.settings import Settings
 from tests.journeys.processes import Process
-from tests.journeys.shops import DOOR, Shop, Web, calling
+from tests.journeys.shops import DOOR, TRANSPORTS, Shop, Web, calling
 
 SKUS = [f"THING-{number}" for number in range(40)]
 STOCK = 1000
@@ -65,7 +65,7 @@ class Stock:
         self._folders = folders
         self._prefixes: list[str] = []
 
-    def __call__(self, **settings: str) -> Stocked:
+    def __call__(self, transport: str = "inprocess", **settings: str) -> Stocked:
         prefix = f"journey{uuid4().hex[:10]}"
         self._prefixes.append(prefix)
         assert self._servers.mongodb_url
@@ -85,7 +85,7 @@ class Stock:
         )
         with ThreadPoolExecutor(1) as another:  # this one may have an event loop at work
             keys = another.submit(lambda: asyncio.run(stocked(own))).result()
-        return Stocked(Shop(folder, **named, **settings), keys, prefix, self._mongo)
+        return Stocked(Shop(folder, transport, **named, **settings), keys, prefix, self._mongo)
 
     def clear(self) -> None:
         """Leave nothing behind."""
@@ -138,7 +138,7 @@ def stock(
     maker.clear()
 
 
-@pytest.fixture(scope="session", params=["inprocess", "loopback"])
+@pytest.fixture(scope="session", params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     """What carries messages between the contexts of a shop: every journey goes on each."""
     return str(request.param)
@@ -147,7 +147,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def shop(stock: Stock, transport: str) -> Stocked:
     """The shop that most journeys share."""
-    return stock(SHOP_TRANSPORT=transport)
+    return stock(transport)
 
 
 @pytest.fixture(scope="session")

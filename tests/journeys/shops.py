@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -18,7 +18,27 @@ import httpx
 from tests.journeys.processes import Process, running
 from tests.waiting import eventually
 
+ROOT = Path(__file__).parents[2]
+
 SHOP = Path(sys.executable).with_name("shop")
+
+
+class Program(NamedTuple):
+    """What serves a shop: a command, and the settings that it needs."""
+
+    words: tuple[str, ...] = (str(SHOP),)
+    settings: Mapping[str, str] = {}
+
+
+TRANSPORTS = {
+    "inprocess": Program(),
+    "loopback": Program(settings={"SHOP_TRANSPORT": "loopback"}),
+    "lossy": Program(
+        (sys.executable, "-m", "tests.journeys.lossy"),
+        {"PYTHONPATH": str(ROOT), "STOREFOLD_SEED": os.environ.get("STOREFOLD_SEED", "1")},
+    ),
+}
+"""What may carry the messages between the contexts of a shop."""
 
 DOOR: dict[str, Any] = {
     "house_number": "1",
@@ -38,12 +58,14 @@ Order = dict[str, Any]
 class Shop:
     """A shop that keeps its data in a folder, or on the servers that its settings name."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, transport: str = "inprocess", **settings: str) -> None:
         self.folder = folder
+        self._program = TRANSPORTS[transport]
         self.data = folder / "var"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
             "SHOP_DATA_DIR": str(self.data),
+            **self._program.settings,
             **settings,
         }
 
@@ -66,7 +88,8 @@ class Shop:
 
     def serve(self) -> AbstractContextManager[Process]:
         """One process of the shop, on a free port."""
-        return running([str(SHOP), "serve", "--port", "0"], self.environment, self.folder)
+        serve = [*self._program.words, "serve", "--port", "0"]
+        return running(serve, self.environment, self.folder)
 
     def server_pids(self) -> dict[str, int]:
         """The processes of the embedded servers."""

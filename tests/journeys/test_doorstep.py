@@ -72,7 +72,7 @@ def furnish(shop: Shop) -> tuple[str, str]:
 async def test_an_order_goes_from_basket_to_doorstep_and_outlives_kill_9(
     tmp_path: Path, transport: str
 ) -> None:
-    shop = Shop(tmp_path, SHOP_TRANSPORT=transport)
+    shop = Shop(tmp_path, transport)
     with shop.serve() as process:
         web_key, carrier_key = furnish(shop)
         async with (

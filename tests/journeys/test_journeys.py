@@ -100,7 +100,7 @@ async def test_a_gateway_that_fails_charges_once_and_confirms_in_the_end(
 async def test_an_order_that_nobody_pays_expires_and_frees_its_stock(
     stock: Stock, transport: str, sku: str
 ) -> None:
-    shop = stock(SHOP_ORDER_EXPIRY="2 s", SHOP_TRANSPORT=transport)
+    shop = stock(transport, SHOP_ORDER_EXPIRY="2 s")
     with shop.shop.serve() as process:
         async with calling(process.address, shop.keys.web) as web:
             order = await web.place(sku, 5, payment=DECLINED)

@@ -39,9 +39,13 @@ class Pair(NamedTuple):
         return self.first, self.second
 
 
+on_all = pytest.mark.parametrize("transport", ["inprocess", "lossy"], indirect=True)
+on_one = pytest.mark.parametrize("transport", ["inprocess"], indirect=True)
+
+
 @pytest.fixture
-async def pair(stock: Stock) -> AsyncIterator[Pair]:
-    shop = stock()
+async def pair(stock: Stock, transport: str) -> AsyncIterator[Pair]:
+    shop = stock(transport)
     with shop.shop.serve() as one, shop.shop.serve() as two:
         async with (
             calling(one.address, shop.keys.web) as first,
@@ -50,6 +54,7 @@ async def pair(stock: Stock) -> AsyncIterator[Pair]:
             yield Pair(shop, Replica(one, first), Replica(two, second))
 
 
+@on_all
 async def test_what_one_replica_does_the_other_knows(pair: Pair, sku: str) -> None:
     first, second = pair.first.web, pair.second.web
     placed = await first.place(sku, wait=0)
@@ -64,6 +69,7 @@ async def test_what_one_replica_does_the_other_knows(pair: Pair, sku: str) -> No
     assert (await first.order(placed))["status"] == "cancelled"
 
 
+@on_one
 async def test_replicas_share_the_work_of_every_reader(pair: Pair) -> None:
     databases = [pair.shop.mongo[f"{pair.shop.prefix}_{name}"] for name in ("ordering", "payment")]
 
@@ -81,6 +87,7 @@ async def test_replicas_share_the_work_of_every_reader(pair: Pair) -> None:
     assert len(owners()) >= 6
 
 
+@on_all
 async def test_one_key_on_both_replicas_at_once_places_one_order(pair: Pair, sku: str) -> None:
     for number in range(20):
         body = basket(sku, buyer_id=f"twin-{number}")
@@ -95,6 +102,7 @@ async def test_one_key_on_both_replicas_at_once_places_one_order(pair: Pair, sku
     await eventually(lambda: pair.shop.kept(sku) == 20, every=0.5)
 
 
+@on_one
 async def test_all_orders_settle_though_a_replica_is_killed_among_them(
     pair: Pair, sku: str
 ) -> None:

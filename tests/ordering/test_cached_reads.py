@@ -44,7 +44,10 @@ class Loads(CommandListener):
         self._under_way: dict[int, str] = {}
 
     def started(self, event: Any) -> None:
-        name = event.command.get("filter", {}).get("writes.stream")
+        asked = event.command.get("filter", {})
+        name = asked.get("writes.stream") or asked.get("writes", {}).get("$elemMatch", {}).get(
+            "stream"
+        )
         if event.command_name == "find" and name is not None:
             self.count[name] += 1
             self._under_way[event.request_id] = name
