@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -27,6 +28,9 @@ TIMEOUT = 0.1
 
 COOL_DOWN = 1.0
 """Seconds for which an away Redis is not asked."""
+
+TOGETHER = 1000
+"""Entries forgotten at once."""
 
 TTL = 24 * 3600
 """Seconds after which an entry that nobody renews is gone."""
@@ -92,6 +96,17 @@ class Cache:
         """Keep many entries, as `put` does each."""
         if not self.away:
             await self._put_many(entries)
+
+    async def drop(self, keys: Sequence[str]) -> bool:
+        """Forget entries; whether Redis has heard of it."""
+        redis = self._redis
+        if redis is None:
+            return True
+        for start in range(0, len(keys), TOGETHER):
+            some = [f"{self._prefix}:{key}" for key in keys[start : start + TOGETHER]]
+            if self.away or await self._guarded(partial(redis.unlink, *some)) is None:
+                return False
+        return True
 
     async def _get_many(self, keys: list[str]) -> list[bytes | None]:
         redis = self._redis

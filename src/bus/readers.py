@@ -22,6 +22,9 @@ from bus.tasks import ended
 CHUNK, FEW = 1000, 100
 """Commits taken from the feed at once; and while a crowd outside waits for answers."""
 
+FAR = 1_000
+"""Commits behind the log at which a reader is catching up."""
+
 REST = 1.0
 """Seconds until work that could not go on is tried again."""
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ import delivery.admin
 import ordering.admin
 import payment.admin
 from bus.console import AsJson, show
-from shop import log_admin
+from shop import log_admin, parked_admin, views_admin, work_admin
 
 if TYPE_CHECKING:
     from shop.running import Running
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened() -> Iterator[Running]:
-    """A shop for a command."""
+def opened(*, work: bool = True) -> Iterator[Running]:
+    """A shop for a command; it does its share of the work, unless that is left to others."""
     from shop import running
 
-    with running.opened() as shop:
+    with running.opened(work=work) as shop:
         yield shop
 
 
@@ -49,6 +50,8 @@ app.add_typer(delivery.admin.deliveries(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(log_admin.commands(opened), name="log")
+app.add_typer(parked_admin.commands(opened), name="parked")
+app.add_typer(views_admin.commands(partial(opened, work=False)), name="views")
 
 
 def _tell(line: str) -> None:
@@ -162,6 +165,10 @@ def show_version(as_json: bool = AsJson) -> None:
     """Which release this is."""
     release = version("storefold")
     show([{"version": release}], [], as_json=True) if as_json else typer.echo(release)
+
+
+app.command()(work_admin.readers)
+app.command()(work_admin.timers)
 
 
 def main() -> None:

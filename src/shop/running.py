@@ -68,12 +68,12 @@ def located(*, stay: bool = False) -> Iterator[Settings]:
 
 
 @contextmanager
-def opened() -> Iterator[Running]:
+def opened(*, work: bool = True) -> Iterator[Running]:
     """A shop for a command. It does its share of the work too, so that what it changes is seen
-    through."""
+    through; unless told otherwise."""
     with located() as settings, asyncio.Runner() as runner:
         running = Running(assembled(settings), runner)
-        runner.run(running.platform.start(work=True, passing=True))
+        runner.run(running.platform.start(work=work, passing=True))
         try:
             yield running
         finally:
