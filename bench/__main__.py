@@ -6,40 +6,59 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 
 import uvloop
 from rich.console import Console
 
-from bench import commits, results
+from bench import commits, replay, results
+from bench.replicas import Replicas
 from bench.results import Result
 from bench.servers import Machine, machine
 from bench.surface import Surface
 from shop.serving import tune
 
-NAMES = ("log", "place", "confirm", "read", "latency")
+NAMES = ("log", "replay", "place", "confirm", "read", "latency", "replicas", "readers")
+
+Part = Callable[[], Awaitable[Result | list[Result]]]
 
 stderr = Console(stderr=True, highlight=False)
 
 
-async def measure(on: Machine, stack: ExitStack, names: list[str], *, quick: bool) -> list[Result]:
+async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]:
     """The measurements of these names."""
     rounds, seconds = (2, 0.5) if quick else (3, 2.5)
     found: list[Result] = []
     if "log" in names:
         stderr.print("log: commits, beside raw inserts")
         found += await commits.measure(on.mongodb_url, rounds=rounds + 1, seconds=seconds / 5)
-    if names == ["log"]:
-        return found
-    surface = Surface(on, stack, rounds=rounds, seconds=seconds)
-    await surface.warm()
-    parts: dict[str, Callable[[], Awaitable[Result | list[Result]]]] = {
-        "place": surface.place,
-        "confirm": surface.confirm,
-        "read": surface.read,
-        "latency": surface.latency,
-    }
+    if "replay" in names:
+        stderr.print("replay: a reader from a cold start")
+        found += await replay.measure(on, orders=800 if quick else 15_000)
+    if {"place", "confirm", "read", "latency"} & set(names):
+        with ExitStack() as stack:
+            surface = Surface(on, stack, rounds=rounds, seconds=seconds)
+            await surface.warm()
+            parts: dict[str, Part] = {
+                "place": surface.place,
+                "confirm": surface.confirm,
+                "read": surface.read,
+                "latency": surface.latency,
+            }
+            found += await measured(parts, names)
+    if {"replicas", "readers"} & set(names):
+        replicas = Replicas(on, rounds=rounds, seconds=seconds)
+        found += await measured(
+            {"replicas": replicas.beside_one, "readers": replicas.keep_up}, names
+        )
+        replicas.close()
+    return found
+
+
+async def measured(parts: Mapping[str, Part], names: list[str]) -> list[Result]:
+    """Those of the parts that are wanted."""
+    found: list[Result] = []
     for name, part in parts.items():
         if name in names:
             stderr.print(f"{name}: {(part.__doc__ or '').strip()}")
@@ -56,8 +75,8 @@ def main() -> None:
     words.add_argument("--only", action="append", choices=NAMES, help="only this; may be repeated")
     asked = words.parse_args()
     tune()
-    with machine() as on, ExitStack() as stack:
-        found = uvloop.run(measure(on, stack, asked.only or list(NAMES), quick=asked.quick))
+    with machine() as on:
+        found = uvloop.run(measure(on, asked.only or list(NAMES), quick=asked.quick))
     if asked.json:
         cores = len(os.sched_getaffinity(0))
         print(json.dumps({"cores": cores, "results": [each.as_json() for each in found]}))

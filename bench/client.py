@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,12 @@ class Answer(NamedTuple):
 class BadAnswer(Exception):
     """A server that is measured must answer as it should: else there is nothing to measure."""
 
+
+AT_ONCE = 256
+"""Requests under way at once, at most, when they come at a pace of their own."""
+
+TICK = 0.002
+"""Seconds between looks at what is due."""
 
 Make = Callable[[], bytes]
 """Makes the next request, whole, ready to send."""
@@ -114,15 +121,34 @@ class Load:
         """Answers a second."""
         return self.counted / self.seconds
 
+    def add(self, answer: Answer, count: Count, *, within: bool) -> None:
+        """One more answer, which came `within` the time that is counted or did not."""
+        if not count(answer):
+            self.others[f"{answer.status} {answer.body[:300].decode(errors='replace')}"] += 1
+        elif within:
+            self.counted += 1
+
+    def checked(self) -> Load:
+        """This; raises `BadAnswer` when too much of it is not as it should be."""
+        if sum(self.others.values()) * 1000 > self.counted:
+            raise BadAnswer(f"the server answered {self.others.most_common(2)}")
+        return self
+
 
 async def press(
-    address: str, make: Make, count: Count, *, connections: int, seconds: float, warm: float
+    addresses: Sequence[str],
+    make: Make,
+    count: Count,
+    *,
+    connections: int,
+    seconds: float,
+    warm: float,
 ) -> Load:
-    """Keep every connection busy for `warm` seconds and then `seconds` more, which are counted.
+    """Keep every connection busy for `warm` seconds and then `seconds` more, which are counted; the
+    connections are spread over the addresses.
 
     Raises `BadAnswer` when more than one answer in a thousand is not as it should be.
     """
-    loop = asyncio.get_running_loop()
     began = time.perf_counter() + warm
     ends = began + seconds
     load = Load(seconds=seconds)
@@ -132,10 +158,7 @@ async def press(
     def answered(connection: Connection, answer: Answer) -> None:
         nonlocal under_way
         now = time.perf_counter()
-        if not count(answer):
-            load.others[f"{answer.status} {answer.body[:300].decode(errors='replace')}"] += 1
-        elif began <= now < ends:
-            load.counted += 1
+        load.add(answer, count, within=began <= now < ends)
         if now < ends:
             connection.send(make())
         else:
@@ -143,25 +166,70 @@ async def press(
             if not under_way:
                 quiet.set()
 
-    host, port = place_of(address)
-    opened = [
-        (await loop.create_connection(lambda: Connection(answered), host, port))[1]
-        for _ in range(connections)
-    ]
+    opened = await _opened(addresses, connections, answered)
     for connection in opened:
         connection.send(make())
+    await _over(quiet, opened, warm + seconds)
+    return load.checked()
+
+
+async def pace(
+    addresses: Sequence[str], make: Make, count: Count, *, rate: float, seconds: float
+) -> Load:
+    """Ask `rate` times a second, however long the answers take; but with no more than `AT_ONCE`
+    under way, so that `load.rate` says whether the pace was kept.
+
+    Raises `BadAnswer` when more than one answer in a thousand is not as it should be.
+    """
+    load = Load(seconds=seconds)
+    idle: deque[Connection] = deque()
+    quiet = asyncio.Event()
+
+    def answered(connection: Connection, answer: Answer) -> None:
+        load.add(answer, count, within=time.perf_counter() < ends)
+        idle.append(connection)
+        if len(idle) == AT_ONCE:
+            quiet.set()
+
+    opened = await _opened(addresses, AT_ONCE, answered)
+    idle.extend(opened)
+    began = time.perf_counter()
+    ends = began + seconds
+    sent = 0
+    while (now := time.perf_counter()) < ends:
+        while idle and sent < (now - began) * rate:
+            idle.popleft().send(make())
+            sent += 1
+        await asyncio.sleep(TICK)
+    quiet.clear()
+    if len(idle) == AT_ONCE:
+        quiet.set()
+    await _over(quiet, opened, 0)
+    return load.checked()
+
+
+async def _opened(
+    addresses: Sequence[str], connections: int, answered: Callable[[Connection, Answer], None]
+) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    places = itertools.cycle(place_of(address) for address in addresses)
+    return [
+        (await loop.create_connection(lambda: Connection(answered), *next(places)))[1]
+        for _ in range(connections)
+    ]
+
+
+async def _over(quiet: asyncio.Event, opened: Sequence[Connection], seconds: float) -> None:
+    """Wait for the last answers and hang up."""
     try:
-        async with asyncio.timeout(warm + seconds + 40):
+        async with asyncio.timeout(seconds + 40):
             await quiet.wait()
     except TimeoutError:
         lost = next((each.failure for each in opened if each.failure), "no answer in time")
-        raise BadAnswer(f"{address} stopped answering: {lost}") from None
+        raise BadAnswer(f"the server stopped answering: {lost}") from None
     finally:
         for connection in opened:
             connection.close()
-    if sum(load.others.values()) * 1000 > load.counted:
-        raise BadAnswer(f"{address} answered {load.others.most_common(2)}")
-    return load
 
 
 class Client:

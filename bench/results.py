@@ -44,7 +44,8 @@ class Series:
 
 @dataclass
 class Result:
-    """One measurement. `at_least` is the aim for `ours / beside`, `at_most` the aim for a time."""
+    """One measurement. `at_least` is the aim for `ours / beside`, or for ours where nothing is
+    beside it; `at_most` the aim for a time."""
 
     name: str
     unit: str
@@ -63,15 +64,16 @@ class Result:
     @property
     def reached(self) -> bool:
         """Whether the aim is reached."""
-        if self.at_least is not None and self.ratio is not None:
-            return self.ratio >= self.at_least
+        if self.at_least is not None:
+            reached = self.ours.median if self.ratio is None else self.ratio
+            return reached >= self.at_least
         return self.at_most is None or self.ours.median <= self.at_most
 
     @property
     def aim(self) -> str:
         """What is aimed at, in words; nothing where a figure is only for information."""
         if self.at_least is not None:
-            return f"≥ {self.at_least:.2f}"
+            return f"≥ {self.at_least:.2f}" if self.beside else f"≥ {self.at_least:,.0f}"
         return f"≤ {self.at_most:.0f} {self.unit}" if self.at_most is not None else ""
 
     def as_json(self) -> dict[str, Any]:

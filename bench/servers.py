@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from shop import embedded
@@ -26,6 +27,8 @@ class Machine:
         assert servers.mongodb_url is not None
         assert servers.redis_url is not None
         self.mongodb_url = servers.mongodb_url
+        self.redis_url = servers.redis_url
+        self._running: list[subprocess.Popen[bytes]] = []
         self._folder = folder
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
@@ -43,9 +46,11 @@ class Machine:
             child = subprocess.Popen(
                 command, env=self._environment, cwd=self._folder, stdout=output, stderr=output
             )
+        self._running.append(child)
         try:
             yield _address(child, said)
         finally:
+            self._running.remove(child)
             child.terminate()
             try:
                 child.wait(30)
@@ -53,9 +58,17 @@ class Machine:
                 child.kill()
                 child.wait()
 
-    @contextmanager
-    def shop(self) -> Iterator[tuple[str, str]]:
-        """A shop with goods and a warehouse; yields its address and a key."""
+    def cpu(self) -> float:
+        """Seconds of CPU that the processes now running have taken so far."""
+        ticks = 0
+        for child in self._running:
+            after_name = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(after_name[11]) + int(after_name[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    @cached_property
+    def key(self) -> str:
+        """A key to order with; once there is one, there are goods and a warehouse too."""
         goods = self._folder / "goods.csv"
         with goods.open("w", newline="") as file:
             rows = csv.writer(file)
@@ -67,9 +80,16 @@ class Machine:
             *("--house-number", "1", "--district", "Vaduz", "--postcode", "9490"),
             *("--country", "LI"),
         )
-        key = self._run("keys", "create", "bench", "--scope", "shop").strip()
-        with self.process(SHOP, "serve", "--port", "0") as address:
-            yield address, key
+        return self._run("keys", "create", "bench", "--scope", "shop").strip()
+
+    @contextmanager
+    def shop(self, replicas: int = 1) -> Iterator[list[str]]:
+        """The shop, as so many processes; yields their addresses."""
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(self.process(SHOP, "serve", "--port", "0"))
+                for _ in range(replicas)
+            ]
 
     @contextmanager
     def bare(self, variant: str) -> Iterator[str]:

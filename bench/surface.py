@@ -29,9 +29,9 @@ class Surface:
 
     def __init__(self, machine: Machine, stack: ExitStack, *, rounds: int, seconds: float) -> None:
         self._mongodb_url = machine.mongodb_url
-        self._shop, key = stack.enter_context(machine.shop())
+        self._orders = Orders(machine.key)
+        (self._shop,) = stack.enter_context(machine.shop())
         self._bare = {each: stack.enter_context(machine.bare(each)) for each in VARIANTS}
-        self._orders = Orders(key)
         self._rounds = rounds
         self._seconds = seconds
 
@@ -94,7 +94,7 @@ class Surface:
 
     async def _place(self) -> float:
         load = await press(
-            self._shop,
+            [self._shop],
             self._orders.shop,
             lambda answer: answer.status == 201,
             connections=CONNECTIONS,
@@ -106,7 +106,7 @@ class Surface:
 
     async def _confirm(self) -> float:
         load = await press(
-            self._shop,
+            [self._shop],
             lambda: self._orders.shop(wait=True),
             lambda answer: answer.status == 201 and b'"status":"confirmed"' in answer.body,
             connections=OUTSTANDING,
@@ -119,7 +119,7 @@ class Surface:
     def _insert(self, variant: str) -> Any:
         async def insert() -> float:
             load = await press(
-                self._bare[variant],
+                [self._bare[variant]],
                 self._orders.bare,
                 lambda answer: answer.status == 201,
                 connections=CONNECTIONS,
@@ -135,7 +135,7 @@ class Surface:
 
         async def look() -> float:
             load = await press(
-                self._shop if side == "shop" else self._bare[side],
+                [self._shop if side == "shop" else self._bare[side]],
                 lambda: next(wires),
                 lambda answer: answer.status == 200,
                 connections=CONNECTIONS,

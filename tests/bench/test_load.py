@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.client import BadAnswer, Client, Load, press, request
-from bench.results import Series, beside_the_faster
+from bench.client import BadAnswer, Client, Load, pace, press, request
+from bench.keeping_up import log_of
+from bench.results import Result, Series, beside_the_faster
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -56,7 +57,7 @@ def fault(number: int) -> bytes:
 
 async def pressed(address: str) -> Load:
     return await press(
-        address,
+        [address],
         lambda: request("GET", "/", {}),
         lambda answer: answer.status == 200,
         connections=4,
@@ -89,6 +90,53 @@ async def test_a_server_that_fails_is_not_measured() -> None:
     async with answering(fault) as address:
         with pytest.raises(BadAnswer, match="500 oops"):
             await pressed(address)
+
+
+@pytest.mark.anyio
+async def test_a_load_is_spread_over_all_addresses() -> None:
+    async with answering(ok) as one, answering(fault) as another:
+        with pytest.raises(BadAnswer, match="500 oops"):
+            await press(
+                [one, another],
+                lambda: request("GET", "/", {}),
+                lambda answer: answer.status == 200,
+                connections=2,
+                seconds=0.1,
+                warm=0,
+            )
+
+
+@pytest.mark.anyio
+async def test_a_pace_is_kept_and_not_exceeded() -> None:
+    async with answering(ok) as address:
+        load = await pace(
+            [address],
+            lambda: request("GET", "/", {}),
+            lambda answer: answer.status == 200,
+            rate=100,
+            seconds=0.2,
+        )
+    assert 0 < load.counted <= 20
+    assert not load.others
+
+
+@pytest.mark.parametrize(
+    ("reader", "log"),
+    [
+        ("ordering.checkout<catalog", "catalog"),
+        ("ordering.orders:v1", "ordering"),
+        ("ordering.timers", None),
+    ],
+)
+def test_a_reader_keeps_up_with_the_log_it_reads(reader: str, log: str | None) -> None:
+    assert log_of(reader) == log
+
+
+def test_what_stands_beside_nothing_is_held_against_its_aim() -> None:
+    events = Result("events", "/s", Series("reader", [19_000, 25_000, 21_000]), at_least=20_000)
+    assert (events.reached, events.aim) == (True, "≥ 20,000")
+    events.ours.values[1] = 19_500
+    assert not events.reached
 
 
 def test_the_shop_is_compared_with_the_faster_way() -> None:
