@@ -86,6 +86,8 @@ class Audit:
     def _indexes(self, session: ClientSession) -> Iterator[Fault]:
         """Nothing but these keeps two processes from writing the same."""
         found = self._collection.index_information(session=session).values()
+        if not found:
+            return  # there is no log yet: no process has ever opened it
         unique = [
             [field for field, _ in index["key"]]
             for index in found

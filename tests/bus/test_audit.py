@@ -14,7 +14,7 @@ from bus.messages import Event
 from bus.streams import Streams
 from bus.tasks import ended
 from tests.bus.conftest import OpenLog
-from tests.bus.tills import append, asked, receive, tills
+from tests.bus.tills import EVENTS, append, asked, receive, tills
 from tests.waiting import soon
 
 COMMITS = 12
@@ -57,6 +57,11 @@ async def test_a_sound_log_has_no_fault(log: Log) -> None:
 
 async def test_an_empty_log_has_no_fault(real: Any, open_log: OpenLog) -> None:
     audit = audited(open_log(real))
+    assert (audit.commits, audit.count) == (0, 0)
+
+
+def test_a_log_that_was_never_opened_has_no_fault(real: Any) -> None:
+    audit = audited(Log("tills", real, EVENTS))
     assert (audit.commits, audit.count) == (0, 0)
 
 
