@@ -147,7 +147,7 @@ def told_is_true(evidence: Evidence) -> Iterator[str]:
 
 
 def time_goes_forward(evidence: Evidence) -> Iterator[str]:
-    """A replica never shows an order older than it did before."""
+    """An order is never shown older than before, by the same replica or, later, by another."""
     yield from evidence.customers.setbacks
 
 

@@ -1,0 +1,70 @@
+"""The suite itself put to the proof: a shop with a fault planted in it does not get through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.faults.plants import PLANTS
+from tests.faults.sizes import Size, seed
+from tests.faults.test_kills import kills
+from tests.faults.test_paused_owner import sleeps
+from tests.faults.test_redis import redis_goes
+
+TERM = 2.0
+
+PATIENCE = 15.0
+"""Seconds that are waited for what will not come."""
+
+
+class Proof(NamedTuple):
+    """A scenario that finds a fault, and what it complains of: the first words of a check."""
+
+    scenario: Callable[..., None]
+    complaints: tuple[str, ...]
+
+
+NOT_DONE = ("Every order has come to rest", "No reader has given up")
+"""What was skipped or forgotten leaves orders that wait for ever."""
+
+LOST = ("Logs are dense", "Every acknowledged", "A client hears yes", "What a client was shown")
+
+PROOFS: dict[str, Proof] = {
+    "no_unique_index": Proof(partial(kills, size=Size(300, 2, TERM)), ("Logs are dense",)),
+    "weak_writes": Proof(partial(kills, size=Size(300, 15, TERM)), LOST),
+    "acknowledge_before_append": Proof(partial(kills, size=Size(300, 10, TERM)), LOST),
+    "position_before_effect": Proof(partial(kills, size=Size(300, 15, TERM)), NOT_DONE),
+    "new_key_per_retry": Proof(
+        partial(kills, size=Size(150, 2, TERM)), ("The gateway takes the money", "For an order")
+    ),
+    "no_fencing": Proof(partial(sleeps, size=Size(100, 2, TERM)), ("What a reader has stored",)),
+    "skip_holes": Proof(partial(kills, size=Size(150, 2, TERM)), NOT_DONE),
+    "accept_older": Proof(
+        partial(redis_goes, size=Size(300, 10, TERM)),
+        ("An order is never shown older", "Whoever is asked"),
+    ),
+}
+
+QUICK = ("new_key_per_retry", "no_fencing")
+"""Those that are found in seconds, time and again."""
+
+
+def proven(name: str) -> Any:
+    """Whether it is proven each time or in the long run only."""
+    return name if name in QUICK else pytest.param(name, marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize("plant", [proven(name) for name in PROOFS])
+def test_a_planted_fault_is_found(plant: str, tmp_path: Path) -> None:
+    proof = PROOFS[plant]
+    with pytest.raises(AssertionError) as found:
+        proof.scenario(tmp_path, seed=seed(), plant=plant, patience=PATIENCE)
+    assert str(found.value).startswith(proof.complaints), found.value
+
+
+def test_every_fault_that_can_be_planted_is_put_to_the_proof() -> None:
+    assert PROOFS.keys() == PLANTS.keys()
