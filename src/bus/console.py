@@ -73,8 +73,8 @@ def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_jso
     for row in rows:
         cells = ("" if (cell := row.get(column)) is None else str(cell) for column in columns)
         table.add_row(*map(escape, cells))
-    # To a file or a pipe, a row is a line however long it is.
-    Console(highlight=False, width=None if stdout.is_terminal else 10_000).print(table)
+    # A row is a line however long it is: what is cut off cannot be pasted into the next command.
+    Console(highlight=False, width=Console(width=10_000).measure(table).maximum).print(table)
 
 
 def show_one(fields: Mapping[str, object], *, as_json: bool) -> None:
@@ -121,3 +121,11 @@ def progress() -> Progress:
 def money(amount: Mapping[str, Any]) -> str:
     """Money in an answer as people read it: `10.50 EUR`."""
     return str(Money.model_validate(amount))
+
+
+def lasting(seconds: float) -> str:
+    """A length of time as people say it, in its largest unit: `3 s`, `12 min`, `5 h`, `2 d`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

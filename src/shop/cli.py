@@ -17,7 +17,7 @@ import delivery.admin
 import ordering.admin
 import payment.admin
 from bus.console import AsJson, show
-from shop import log_admin, views_admin
+from shop import log_admin, parked_admin, views_admin, work_admin
 
 if TYPE_CHECKING:
     from shop.running import Running
@@ -50,6 +50,7 @@ app.add_typer(delivery.admin.deliveries(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(log_admin.commands(opened), name="log")
+app.add_typer(parked_admin.commands(opened), name="parked")
 app.add_typer(views_admin.commands(partial(opened, work=False)), name="views")
 
 
@@ -164,6 +165,10 @@ def show_version(as_json: bool = AsJson) -> None:
     """Which release this is."""
     release = version("storefold")
     show([{"version": release}], [], as_json=True) if as_json else typer.echo(release)
+
+
+app.command()(work_admin.readers)
+app.command()(work_admin.timers)
 
 
 def main() -> None:

@@ -11,9 +11,11 @@ from pymongo.errors import PyMongoError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bus.console import lasting
 from bus.messages import now
 from bus.mongo import connect
 from bus.platform import Context
+from shop import standing as work
 from shop.running import assembled
 from shop.settings import Settings, listing
 
@@ -73,33 +75,39 @@ def _redis(settings: Settings) -> Finding:
 
 
 async def _contexts(settings: Settings) -> list[Finding]:
-    contexts: dict[str, Context] = assembled(settings).platform().contexts
+    platform = assembled(settings).platform()
 
     def look() -> list[Finding]:
-        return [finding for context in contexts.values() for finding in _context(context, contexts)]
+        found = [_reader(standing) for standing in work.standings(platform)]
+        for context in platform.contexts.values():
+            found += _context(context)
+        return found
 
     return await asyncio.to_thread(look)
 
 
-def _context(context: Context, contexts: dict[str, Context]) -> Iterator[Finding]:
+def _reader(standing: work.Standing) -> Finding:
+    detail = f"{standing.behind} behind"
+    if standing.behind:
+        detail += f", for {lasting(standing.late)}, {standing.state}"
+    state = "ok" if not standing.do else "bad" if standing.state == work.STUCK else "look"
+    return Finding(state, f"reader {standing.reader}", detail, standing.do)
+
+
+def _context(context: Context) -> Iterator[Finding]:
     database = context.database
-    heads = {name: _head(other) for name, other in contexts.items()}
-    yield Finding("ok", f"{context.name} log", f"{heads[context.name]} commits")
-    for reader in database["readers"].find({"_id": {"$not": {"$regex": "timers$"}}}).sort("_id"):
-        log = reader["_id"].partition("<")[2] or context.name
-        lag = heads.get(log, 0) - reader["position"]
-        state = "ok" if lag < 1000 else "look"
-        do = "" if state == "ok" else "is `shop serve` or `shop work` running?"
-        yield Finding(state, f"reader {reader['_id']}", f"{lag} behind", do)
+    yield Finding("ok", f"{context.name} log", f"{work.head(context)} commits")
     parked = database["parked"].count_documents({})
     if parked:
-        yield Finding(
-            "bad", f"{context.name} parked", f"{parked} events", "see the errors in the log"
-        )
+        streams = "1 stream" if parked == 1 else f"{parked} streams"
+        yield Finding("bad", f"{context.name} parked", streams, "see `shop parked list`")
     overdue = database["timers"].count_documents({"due": {"$lt": now() - OVERDUE}})
     if overdue:
         yield Finding(
-            "bad", f"{context.name} timers", f"{overdue} overdue", "is `shop serve` running?"
+            "bad",
+            f"{context.name} timers",
+            f"{overdue} overdue",
+            "see `shop timers`; is `shop serve` running?",
         )
     if context.name == "ordering":
         yield from _stuck(database)
@@ -124,8 +132,3 @@ def _stuck(database: Any) -> Iterator[Finding]:
         yield Finding("bad", "stuck order", order_id, f"look at `shop orders history {order_id}`")
     if not stuck:
         yield Finding("ok", "orders", "none is stuck")
-
-
-def _head(context: Context) -> int:
-    last = context.log.collection.find_one({}, {"_id": 1}, sort=[("_id", -1)])
-    return int(last["_id"]) if last else 0

@@ -199,7 +199,7 @@ async def test_the_doctor_finds_what_is_wrong(
     found = {(row["what"], row["detail"]): row for row in ran.rows()}
     bad = {key for key, row in found.items() if row["state"] == "bad"}
     assert {("stuck order", "ord_stuck"), ("stuck order", "ord_lost")} <= bad
-    assert ("ordering parked", "1 events") in bad
+    assert ("ordering parked", "1 stream") in bad
     assert ("ordering timers", "1 overdue") in bad
     wrong = [row for row in found.values() if row["state"] != "ok"]
     assert all(row["do"] for row in wrong), "each says what to do"
