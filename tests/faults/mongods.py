@@ -34,15 +34,8 @@ class Node:
         def command(port: int) -> list[str]:
             where = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port)]
             small = ["--oplogSize", "100", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"]
-            parameters = [
-                "enableTestCommands=1",
-                "diagnosticDataCollectionEnabled=false",
-                # Who copies from a member that has fallen silent turns to another one, as quickly
-                # as a new primary is elected: else no majority has what that one writes.
-                "oplogInitialFindMaxSeconds=2",
-                "oplogNetworkTimeoutBufferSeconds=1",
-            ]
-            switches = [word for each in parameters for word in ("--setParameter", each)]
+            test = ["enableTestCommands=1", "diagnosticDataCollectionEnabled=false"]
+            switches = [word for each in test for word in ("--setParameter", each)]
             return [program, "--replSet", _SET, "--quiet", *where, *small, *switches]
 
         self._child, self.port = child.start(
@@ -61,14 +54,13 @@ class Node:
         ) as client:
             return client.admin.command(command, value, **fields)
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It keeps its connections and says nothing; then it goes on as if no time had passed."""
+    def freeze(self) -> None:
+        """It keeps its connections and says nothing."""
         os.kill(self._child.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self._child.pid, signal.SIGCONT)
+
+    def thaw(self) -> None:
+        """It goes on as if no time had passed."""
+        os.kill(self._child.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """It is not needed any more, and nor is what it holds."""
@@ -88,7 +80,9 @@ class Mongods:
         members = [{"_id": n, "host": node.address} for n, node in enumerate(self.nodes)]
         quick = {
             "electionTimeoutMillis": int(ELECTION * 1000),
-            "heartbeatIntervalMillis": 500,
+            # While a member still tells the silent one how far it is, which it does for half a
+            # minute, the new primary learns only from heartbeats what a majority has.
+            "heartbeatIntervalMillis": 100,
             "heartbeatTimeoutSecs": 2,
         }
         config = {"_id": _SET, "members": members, "settings": quick}
@@ -106,6 +100,23 @@ class Mongods:
     def step_down(self, seconds: int) -> None:
         """Have the primary step down at once, and not be elected again for that many seconds."""
         self.primary().tell("replSetStepDown", seconds, force=True, secondaryCatchUpPeriodSecs=0)
+
+    @contextmanager
+    def alone(self, primary: Node) -> Iterator[None]:
+        """The others copy nothing of what the primary writes, until one of them has its place."""
+        others = [node for node in self.nodes if node is not primary]
+        for node in others:
+            node.tell("configureFailPoint", "stopReplProducer", mode="alwaysOn")
+        try:
+            yield
+            # Earlier they would turn to the silent one to copy from, and wait for half a minute.
+            until(
+                lambda: all(gone(primary, status(node)) for node in others) or None,
+                "the others still think it leads",
+            )
+        finally:
+            for node in others:
+                node.tell("configureFailPoint", "stopReplProducer", mode="off")
 
     def fail_command(self, mode: Any, **data: Any) -> None:
         """Set what becomes of the commands named in `failCommands`, on all nodes."""
@@ -125,6 +136,17 @@ class Mongods:
         return sum(leading) == 1 and all(
             hello["isWritablePrimary"] or hello["secondary"] for hello in hellos
         )
+
+
+def status(node: Node) -> dict[str, Any]:
+    """The members of its set, by address, as a member sees them."""
+    return {member["name"]: member for member in node.tell("replSetGetStatus")["members"]}
+
+
+def gone(primary: Node, seen: dict[str, Any]) -> bool:
+    """Whether it is known to be away, and another one has its place."""
+    leads = any(member["stateStr"] == "PRIMARY" for member in seen.values())
+    return leads and seen[primary.address]["health"] == 0
 
 
 def until(look: Callable[[], T | None], trouble: str, within: float = READY_WITHIN) -> T:
