@@ -65,6 +65,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         "orders list", "orders show", "orders history", "orders cancel",
         "deliveries list", "deliveries show", "warehouses add", "warehouses list",
         "log verify", "log tail", "log show", "doctor",
+        "readers", "timers", "parked list", "parked show", "parked retry", "parked skip",
     }  # fmt: skip
 
 
