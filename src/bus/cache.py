@@ -140,8 +140,9 @@ class Cache:
 
 def entry_from(value: bytes) -> Entry | None:
     """A stored entry; `None` for what is no entry, whoever put it there."""
-    head, line_feed, body = value.partition(b"\n")
-    match head.split(b" ", 2):
-        case [version, position, owner] if line_feed and version.isdigit() and position.isdigit():
-            return Entry(int(version), int(position), owner.decode(), body)
-    return None
+    head, _, body = value.partition(b"\n")
+    try:
+        version, position, owner = head.split(b" ", 2)
+        return Entry(int(version), int(position), owner.decode(), body) if body else None
+    except ValueError:
+        return None
