@@ -28,7 +28,7 @@ from bus.parked import make_indexes
 from bus.parking import Parking
 from bus.partitions import PARTITIONS
 from bus.policies import Policy, Reaction
-from bus.readers import Reader, Work
+from bus.readers import FAR, Reader, Work
 from bus.retries import Retries
 from bus.rota import Rota
 from bus.streams import Streams
@@ -88,6 +88,11 @@ class Context:
                     await asyncio.sleep(0.02)
         return False
 
+    async def shown(self, documents: Documents[Any]) -> int:
+        """Up to where a view shows the log, whoever keeps it; as far as that is stored."""
+        done = await self._stored(f"{self.name}.{documents.key}")
+        return min(done.values()) if len(done) == PARTITIONS else 0
+
     async def _stored(self, reader: str) -> dict[int, int]:
         """How far each partition of a reader's work is known to be done."""
         leases = self.database["readers"]
@@ -110,6 +115,7 @@ class Platform:
         self._prefix = prefix
         self._process = new_id()
         self._retries = retries
+        self._young: list[tuple[Context, Documents[Any]]] = []  # not seen to have caught up yet
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
@@ -137,7 +143,7 @@ class Platform:
         while no other is there to."""
         for context in self.contexts.values():
             await asyncio.to_thread(self._prepare, context)
-            context.log.open(partial(self._committed, context.name))
+            context.log.open(partial(self._committed, context.name), context.feed.push)
             await context.feed.start()
             context.feed.listen(context.streams.saw)
             self.transport.consume(context.name, context.log.codec, context.feed.push)
@@ -185,9 +191,24 @@ class Platform:
         try:
             async with asyncio.timeout(2):
                 await asyncio.to_thread(lambda: self._mongo.admin.command("ping"))
+                faults += await self._unfinished()
         except (PyMongoError, TimeoutError):
             faults.append("MongoDB does not answer")
         return faults
+
+    async def _unfinished(self) -> list[str]:
+        """The views that show too little to be read: a new version begins with nothing."""
+        behind = [
+            (context, documents, context.feed.head - await context.shown(documents))
+            for context, documents in self._young
+        ]
+        far = [(context, documents, lag) for context, documents, lag in behind if lag > FAR]
+        self._young = [(context, documents) for context, documents, _ in far]
+        return [
+            f"the view {documents.view.name} is {lag:,} commits behind the {context.name} log:"
+            f" wait, or build it faster with `shop views rebuild {documents.view.name}`"
+            for context, documents, lag in far
+        ]
 
     def check_handlers(self) -> None:
         """Raise `NoHandler` when a context that is here leaves one of its requests unanswered."""
@@ -219,6 +240,7 @@ class Platform:
             for documents in context.views:
                 work = ViewWork(documents, self.cache)
                 self._add_reader(f"{context.name}.{documents.key}", context, context, work)
+                self._young.append((context, documents))
         for reaction in self.bus.reactions:
             self._add_readers(reaction)
         for context in self.contexts.values():

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pymongo.errors import PyMongoError
 
@@ -51,6 +51,18 @@ class Report(NamedTuple):
     switched: bool
 
 
+def rebuilding(context: Context, live: Documents[Any]) -> bool:
+    """Whether a rebuild of a view is at work. Blocks."""
+    lease = {"reader": _alone(context, live), "owner": {"$ne": None}}
+    at_work = {**lease, "$expr": {"$gt": ["$until", "$$NOW"]}}
+    return context.database["readers"].find_one(at_work) is not None
+
+
+def _alone(context: Context, live: Documents[Any]) -> str:
+    """By what lease a rebuild keeps others away."""
+    return f"{context.name}.{live.key}.rebuild"
+
+
 class Rebuild(Generic[D]):
     """The rebuild of one view of a context.
 
@@ -69,6 +81,7 @@ class Rebuild(Generic[D]):
         self._told = told
         self._reader = f"{context.name}.{live.key}"
         self._leases = Leases(context.database, new_id())
+        self._alone: list[Lease] = []
         self._held: dict[Lease, int] = {}  # and the positions at which to give them back
         self._build = new_id()
         self._new = Documents(live.view, context.database, f"{self._prefix}{self._build}")
@@ -83,14 +96,14 @@ class Rebuild(Generic[D]):
 
         Raises `Refused` when another rebuild of the view is at work.
         """
-        alone = await self._leases.claim([(f"{self._reader}.rebuild", 0)])
-        if not alone:
+        self._alone = await self._leases.claim([(_alone(self._context, self._live), 0)])
+        if not self._alone:
             raise Refused(
                 "rebuild_under_way",
                 f"another rebuild of {self._live.view.name} is at work: wait for its end; one that"
                 f" was ended by force counts as such for {TERM:.0f} seconds",
             )
-        self._held.update(dict.fromkeys(alone, 0))
+        self._held.update(dict.fromkeys(self._alone, 0))
         working = asyncio.create_task(self._rebuild(accept_differences))
         keeping = asyncio.create_task(self._keep())
         try:
@@ -230,8 +243,9 @@ class Rebuild(Generic[D]):
         await in_thread(lambda: database.command("collMod", name, validator=self._rule()))
         await self._check()
         await in_thread(rename)
-        for lease in self._held:
-            self._held[lease] = self._building.position
+        # Once more: if others have gone on without us just before, they begin again from here.
+        leases = await self._leases.seize(self._reader, ALL)
+        self._held = dict.fromkeys((*self._alone, *leases), self._building.position)
 
     async def _forget(self, ids: Collection[str], *, surely: bool) -> None:
         """Have the cache forget documents that were wrong: another one of the same version does not

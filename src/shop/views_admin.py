@@ -36,7 +36,7 @@ def commands(shop: Any) -> typer.Typer:
             rows = [
                 row
                 for context in running.platform.contexts.values()
-                for row in _rows(context, running.run(context.log.head()))
+                for row in running.run(_rows(context))
             ]
         show(rows, COLUMNS, as_json=as_json)
 
@@ -64,7 +64,7 @@ def commands(shop: Any) -> typer.Typer:
     return app
 
 
-def _rows(context: Context, head: int) -> list[dict[str, object]]:
+async def _rows(context: Context) -> list[dict[str, object]]:
     """What there is of each view of a context, the live ones first."""
     current = {documents.view.name: documents for documents in context.views}
     found = [COLLECTION.fullmatch(name) for name in context.database.list_collection_names()]
@@ -73,8 +73,8 @@ def _rows(context: Context, head: int) -> list[dict[str, object]]:
         key=lambda match: match.string,
     )
     return [
-        *(_live(context, documents, head) for documents in current.values()),
-        *(_other(context, match, current) for match in others),
+        *[await _live(context, documents) for documents in current.values()],
+        *[_other(context, match, current) for match in others],
     ]
 
 
@@ -83,22 +83,20 @@ def _is_live(match: re.Match[str], current: dict[str, Documents[Any]]) -> bool:
     return live is not None and live.collection.name == match.string
 
 
-def _live(context: Context, documents: Documents[Any], head: int) -> dict[str, object]:
-    from bus.partitions import PARTITIONS
+async def _live(context: Context, documents: Documents[Any]) -> dict[str, object]:
     from bus.readers import FAR
 
     view = documents.view
-    leases = list(context.database["readers"].find({"reader": f"{context.name}.{view.key}"}))
-    positions = [lease["position"] for lease in leases]
-    position = min(positions) if len(positions) == PARTITIONS else 0
-    far = head - position > FAR
+    position = await context.shown(documents)
+    lag = await context.log.head() - position
+    far = lag > FAR
     return {
         "name": view.name,
         "context": context.name,
         "version": view.version,
         "documents": documents.collection.estimated_document_count(),
         "position": position,
-        "lag": head - position,
+        "lag": lag,
         "state": "catching up" if far else "live",
         "do": f"shop views rebuild {view.name} is faster" if far else None,
     }
@@ -107,10 +105,13 @@ def _live(context: Context, documents: Documents[Any], head: int) -> dict[str, o
 def _other(
     context: Context, match: re.Match[str], current: dict[str, Documents[Any]]
 ) -> dict[str, object]:
+    from bus.rebuild import rebuilding
+
     version, live = int(match["version"]), current.get(match["name"])
     drop = f"drop the collection {context.database.name}.{match.string}"
     if match["next"]:
-        state, do = "being built", "if no rebuild is at work, the next one drops it"
+        at_work = live is not None and rebuilding(context, live)
+        state, do = ("being built", None) if at_work else ("left over", "the next rebuild drops it")
     elif live is not None and version > live.view.version:
         state, do = "of a newer release", None
     else:

@@ -2,9 +2,10 @@
 whoever comes too late does no harm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,44 +14,20 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 
 from bus import building, rebuild
+from bus import platform as platforms
+from bus.building import HoleInLog
 from bus.cache import Entry
+from bus.commits import UnknownEvent
 from bus.comparing import Difference
-from bus.messages import Model, Refused
+from bus.leases import Leases
+from bus.messages import Refused
 from bus.platform import Platform
 from bus.rebuild import Rebuild, Report
 from bus.transport import InProcess
-from bus.views import Build, Stored, View
-from tests.bus.tills import EVENTS, Paid, Received, append
+from bus.views import Build, View, ViewWork
+from tests.bus.sheets import SHEETS, Sheet, evolve
+from tests.bus.tills import EVENTS, append
 from tests.waiting import eventually
-
-
-class Sheet(Model):
-    """What a till's sheet shows."""
-
-    balance: int = 0
-    amounts: tuple[int, ...] = ()
-
-
-def evolve(sheet: Sheet | None, event: Received | Paid) -> Sheet:
-    sheet = sheet or Sheet()
-    sign = 1 if isinstance(event, Received) else -1
-    amounts = (*sheet.amounts, sign * event.amount)
-    return Sheet(balance=sum(amounts), amounts=amounts)
-
-
-def cached(sheet: Sheet, version: int, position: int) -> Entry:
-    return Entry(version, position, "", str(sheet.balance).encode())
-
-
-SHEETS: View[Sheet] = View(
-    "sheets",
-    1,
-    Sheet,
-    {Received: lambda event: event.till, Paid: lambda event: event.till},
-    evolve,
-    indexes=[[("doc.balance", 1), ("first", -1)]],
-    cached=cached,
-)
 
 
 class Till:
@@ -80,7 +57,7 @@ class Till:
         return Rebuild(self.home, self.sheets, partial(self.platform.ask, "tills"), told)
 
 
-Start = Callable[..., Any]
+Start = Callable[..., Awaitable[Till]]
 
 
 @pytest.fixture
@@ -186,9 +163,8 @@ async def test_an_accepted_difference_is_put_right_also_in_the_cache(start: Star
     live, other = await start(work=True), await start()
     position = await live.receive(*"ab")
     await live.shows(position)
-    wrong = Stored("a", Sheet(balance=7), version=1, position=position + 5, first=1)
     live.sheets.collection.update_one({"_id": "a"}, {"$set": {"doc.balance": 7}})
-    await live.platform.cache.put("sheets:v1:a", cached(wrong.doc, 1, wrong.position))
+    await live.platform.cache.put("sheets:v1:a", Entry(1, position, "", b"7"))
     report = await other.rebuild().run(accept_differences=True)
 
     assert report.switched
@@ -272,3 +248,157 @@ async def test_a_second_rebuild_is_refused_while_one_is_at_work(start: Start) ->
     assert report.switched
     assert refusals
     assert (await live.sheets.build()).id == first._build
+
+
+class Late(Rebuild[Sheet]):
+    """A rebuild that stands still right before it switches, for as long as it likes."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.stands, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def _check(self) -> None:
+        self.stands.set()
+        await self.goes_on.wait()
+
+
+def lapse(till: Till) -> None:
+    """The terms of all leases are over, as after some seconds."""
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    till.home.database["readers"].update_many({}, {"$set": {"until": past}})
+    till.platform.ask("tills")
+
+
+async def test_a_rebuild_that_slept_through_its_leases_does_no_harm(start: Start) -> None:
+    """Others have gone on with the old build, and it comes back with one that is behind."""
+    live, other = await start(work=True), await start()
+    await live.shows(await live.receive(*"abc"))
+    late = Late(other.home, other.sheets, partial(other.platform.ask, "tills"), lambda *told: None)
+    sleeping = asyncio.create_task(late.run())
+    await late.stands.wait()
+    lapse(live)
+    await live.shows(await live.receive(*"abd"))
+    late.goes_on.set()
+    await sleeping
+
+    expected = {"a": 2, "b": 2, "c": 1, "d": 1}
+
+    async def shown() -> Any:
+        return await live.balances() == expected
+
+    await eventually(shown)  # though nothing more has happened
+    assert (await live.sheets.build()).id == late._build
+    await live.shows(await live.receive(*"abcd"))
+    assert await live.balances() == {till: balance + 1 for till, balance in expected.items()}
+
+
+async def test_who_writes_an_old_build_is_refused_and_goes_back_to_the_new_one(
+    start: Start,
+) -> None:
+    till = await start()
+    head = await till.receive(*"abab")
+    commits = await till.home.log.read(0)
+    asleep = ViewWork(till.sheets, till.platform.cache)
+    for partition in rebuild.ALL:
+        await asleep.begin(partition, 0)
+    await asleep.fold(commits, rebuild.ALL)
+    till.sheets.collection.update_one({"_id": "a"}, {"$set": {"doc.balance": 7}})
+    assert (await till.rebuild().run(accept_differences=True)).switched
+    await till.receive(*"acc")
+    commits = await till.home.log.read(head)
+    before = list(till.sheets.collection.find())
+    await asleep.fold(commits, rebuild.ALL)
+
+    assert list(till.sheets.collection.find()) == before
+    assert {asleep.taken_to(partition) for partition in rebuild.ALL} == {head}
+    await asleep.fold(commits, rebuild.ALL)
+    assert await till.balances() == {"a": 3, "b": 2, "c": 2}
+
+
+async def test_who_is_ahead_of_a_new_build_goes_back_to_where_it_stands(start: Start) -> None:
+    till = await start()
+    head = await till.receive(*"ab")
+    assert (await till.rebuild().run()).switched
+    work = ViewWork(till.sheets, till.platform.cache)
+    await work.begin(0, head + 5)
+    await work.begin(1, head - 1)
+
+    assert (work.taken_to(0), work.taken_to(1)) == (head, head - 1)
+
+
+@pytest.mark.parametrize("lost", ["rebuild", ""])
+async def test_a_rebuild_whose_lease_is_gone_changes_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """That by which it is alone, or those of the view's reader."""
+    till = await start()
+    await till.receive(*"ab")
+    await till.rebuild().run()
+    build = await till.sheets.build()
+    rival = Leases(till.home.database, "rival")
+    reader = f"tills.{till.sheets.key}" + (f".{lost}" if lost else "")
+    again = till.rebuild()
+    switch = again._switch
+
+    async def too_late() -> None:
+        await rival.seize(reader, [0])
+        await switch()
+
+    monkeypatch.setattr(again, "_switch", too_late)
+    with pytest.raises(Refused, match="stood still"):
+        await again.run()
+
+    assert await till.sheets.build() == build
+    assert [n for n in till.home.database.list_collection_names() if "next" in n] == []
+
+
+async def test_what_an_interrupted_rebuild_has_left_is_cleared_away(start: Start) -> None:
+    till = await start()
+    await till.receive(*"ab")
+    left = "view_sheets_v1_next_0123"
+    till.home.database.create_collection(left, validator={"build": "0123", "$comment": "7"})
+    assert (await till.rebuild().run()).switched
+
+    names = till.home.database.list_collection_names()
+    assert [name for name in names if name.startswith("view_")] == ["view_sheets_v1"]
+
+
+async def test_nothing_is_built_on_a_log_with_a_hole_or_with_what_this_release_does_not_know(
+    start: Start,
+) -> None:
+    till = await start()
+    await till.receive(*"abc")
+    log = till.home.log.collection
+    held = log.find_one_and_delete({"_id": 2})
+    assert held
+    with pytest.raises(HoleInLog, match="no position 2"):
+        await till.rebuild().run()
+    held["events"][0]["type"] = "tills.Counted"
+    log.insert_one(held)
+    with pytest.raises(UnknownEvent, match="Counted"):
+        await till.rebuild().run()
+
+    assert await till.sheets.build() == Build()
+
+
+async def test_who_begins_with_a_view_far_behind_is_not_ready_until_it_has_caught_up(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platforms, "FAR", 2)
+    before = await start()
+    position = await before.receive(*"abc")
+    held = await Leases(before.home.database, "nobody").seize(f"tills.{SHEETS.key}", rebuild.ALL)
+    live = await start(work=True)
+    (fault,) = await live.platform.faults()
+    assert fault == (
+        "the view sheets is 3 commits behind the tills log:"
+        " wait, or build it faster with `shop views rebuild sheets`"
+    )
+    await Leases(before.home.database, "nobody").give_back(dict.fromkeys(held, 0))
+    live.platform.ask("tills")
+    await live.shows(position)
+
+    async def ready() -> Any:
+        return await live.platform.faults() == []
+
+    await eventually(ready)

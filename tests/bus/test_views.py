@@ -18,39 +18,11 @@ from pymongo import MongoClient
 from bus import views
 from bus.cache import Cache, Entry
 from bus.commits import Commit, Meta, Recorded, Write
-from bus.messages import Event, Model, now
+from bus.messages import Event, now
 from bus.partitions import PARTITIONS, partition_of
-from bus.views import Documents, Stored, View, ViewWork, rest
+from bus.views import Documents, Stored, ViewWork, rest
+from tests.bus.sheets import SHEETS, Sheet
 from tests.bus.tills import Paid, Received
-
-
-class Sheet(Model):
-    """What a till's sheet shows."""
-
-    balance: int = 0
-    amounts: tuple[int, ...] = ()
-
-
-def evolve(sheet: Sheet | None, event: Received | Paid) -> Sheet:
-    sheet = sheet or Sheet()
-    sign = 1 if isinstance(event, Received) else -1
-    return Sheet(
-        balance=sheet.balance + sign * event.amount,
-        amounts=(*sheet.amounts, sign * event.amount),
-    )
-
-
-SHEETS = View(
-    "sheets",
-    1,
-    Sheet,
-    {Received: lambda event: event.till, Paid: lambda event: event.till},
-    evolve,
-    indexes=[[("doc.balance", 1), ("first", -1)]],
-    cached=lambda sheet, version, position: Entry(
-        version, position, "", str(sheet.balance).encode()
-    ),
-)
 
 
 def log_of(*decisions: list[tuple[str, int]]) -> list[Commit]:
