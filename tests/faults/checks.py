@@ -52,6 +52,8 @@ class Evidence:
         self.positions = Positions(rig.mongo, rig.prefix)
         self.answered: list[Operation] = []
         self.told: list[Told] = []
+        """What was shown since the last look: what was true once stays true."""
+        self._looked_at = 0
 
     def __enter__(self) -> Evidence:
         return self
@@ -59,10 +61,18 @@ class Evidence:
     def __exit__(self, *_: object) -> None:
         self.books.close()
 
+    def afresh(self) -> None:
+        """Read all of it again: whatever was seen before may have been taken back."""
+        self.books.close()
+        self.books = Books(self.rig.mongo, self.rig.settings)
+        self._looked_at = 0
+        self.read()
+
     def read(self) -> None:
         """Learn what has come to be known since: what was answered by now, then what is stored."""
         self.answered = [each for each in self.customers.operations if each.outcome != "unknown"]
-        self.told = list(self.customers.told)
+        self.told = self.customers.told[self._looked_at :]
+        self._looked_at += len(self.told)
         self.books.read()
         self.ledger.read()
         self.positions.read()
@@ -91,6 +101,8 @@ def settle(
             if time.monotonic() > deadline:
                 raise
         time.sleep(LOOK)
+    evidence.afresh()
+    complain(Broken, evidence, BROKEN)
     evidence.rig.run("log", "verify")
 
 

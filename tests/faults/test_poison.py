@@ -30,7 +30,7 @@ def test_only_the_streams_of_events_that_fail_are_parked(length: str, tmp_path: 
 def some_fail(folder: Path, size: Size, seed: str, **how: Any) -> None:
     """The first half of the orders all go well; of the second, one in `faults` cannot be paid."""
     half = size.orders // 2
-    with scene(folder, size, seed, **how) as stage:
+    with scene(folder, size, seed, retry_attempts="5", **how) as stage:
         books = stage.evidence.books
         stage.customers.until(half)
         stage.shop.poison.write_text(str(size.faults))
