@@ -22,15 +22,17 @@ SHORT, LONG = "short", "long"
 SIZES: dict[tuple[str, str], Size] = {
     ("kills", SHORT): Size(150, 6, term=2.0),
     ("kills", LONG): Size(10_000, 200),
-    ("redis", SHORT): Size(100, 3, term=2.0),
-    ("redis", LONG): Size(3_000, 20),
-    ("deliveries", SHORT): Size(40, 3, term=1.5),
-    ("deliveries", LONG): Size(2_000, 30),
-    ("poison", SHORT): Size(120, 10, term=2.0),
-    ("poison", LONG): Size(3_000, 100),
-    ("sleeps", SHORT): Size(60, 1, term=1.5),
+    ("redis", SHORT): Size(60, 3, term=2.0),
+    ("redis", LONG): Size(2_000, 20),
+    ("sleeps", SHORT): Size(40, 1, term=1.5),
     ("sleeps", LONG): Size(600, 4),
+    ("deliveries", SHORT): Size(30, 3, term=1.5),
+    ("deliveries", LONG): Size(1_000, 30),
+    ("poison", SHORT): Size(100, 10, term=2.0),
+    ("poison", LONG): Size(2_000, 100),
 }
+"""`faults` are kills, losses of Redis, long sleeps, deaths upon an effect; where some orders are
+poisoned, it is one in so many."""
 
 
 def seed() -> str:
