@@ -11,6 +11,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReadPreference, WriteConcern
 from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 MAJORITY = WriteConcern("majority", j=True)
@@ -45,6 +46,11 @@ def connect(url: str) -> MongoClient[Document]:
 def told(error: BaseException) -> str:
     """What a driver's error says, without what it adds for its developers: its first clause."""
     said = str(error).strip() or repr(error)
+    if isinstance(error, BulkWriteError):  # whose own words are that something went wrong
+        details: Any = error.details
+        for failure in (*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())):
+            said = failure["errmsg"]
+            break
     # The driver goes on with its timeouts, its view of the topology and the server's whole answer.
     first = re.split(r"\n|, Timeout: | \(configured |, full error: ", said, maxsplit=1)[0]
     return first if len(first) <= LONGEST_ERROR else first[:LONGEST_ERROR] + " ..."

@@ -3,7 +3,6 @@ it, and nothing that was acknowledged is rolled back."""
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ import pytest
 from shop import embedded
 from tests.faults.checks import Broken, Evidence, settle
 from tests.faults.mongods import ELECTION, Mongods, mongods
-from tests.faults.operations import PATIENCE, Customers
+from tests.faults.operations import ANSWERED_WITHIN, PATIENCE, Customers
 from tests.faults.rig import Rig, rig
 from tests.faults.sizes import seed
 from tests.journeys.conftest import SKUS
@@ -41,10 +40,10 @@ class Probe:
     """Somebody who keeps trying to place an order, and looks at the clock."""
 
     def __init__(self, shop: Rig) -> None:
+        self.acknowledged: list[str] = []
         self._shop = shop
-        self._keys = itertools.count()
         headers = {"Authorization": f"Bearer {shop.keys.web}"}
-        self._http = httpx.Client(headers=headers, timeout=RESUMED_WITHIN, trust_env=False)
+        self._http = httpx.Client(headers=headers, timeout=ANSWERED_WITHIN, trust_env=False)
 
     def close(self) -> None:
         self._http.close()
@@ -52,19 +51,23 @@ class Probe:
     def resumed(self, since: float) -> float:
         """Seconds from then until each replica has acknowledged an order."""
         for address in self._shop.addresses:
-            key = f"probe-{next(self._keys)}"
+            key = f"probe-{len(self.acknowledged)}"
             while not self._placed(address, key):
                 assert time.monotonic() - since < RESUMED_WITHIN, f"{address} takes no orders yet"
                 time.sleep(0.05)
-        return time.monotonic() - since
+        pause = time.monotonic() - since
+        assert pause < RESUMED_WITHIN
+        return pause
 
     def _placed(self, address: str, key: str) -> bool:
-        answer = self._http.post(
-            f"{address}/v1/orders",
-            json=basket(SKUS[0], buyer_id=key),
-            headers={"Idempotency-Key": key},
-        )
+        body, headers = basket(SKUS[0], buyer_id=key), {"Idempotency-Key": key}
+        try:
+            answer = self._http.post(f"{address}/v1/orders", json=body, headers=headers)
+        except httpx.TransportError:
+            return False
         assert answer.status_code in (201, 503), answer.text
+        if answer.status_code == 201:
+            self.acknowledged.append(answer.json()["order_id"])
         return answer.status_code == 201
 
 
@@ -142,6 +145,7 @@ def bad_day(
         customers.leave()
         sys.stdout.write(f"{customers.finished} buyers were served\n")
         settle(evidence, within=patience)
+        assert evidence.books.orders.keys() >= set(probe.acknowledged)
 
 
 def test_a_primary_steps_down_another_falls_silent(
