@@ -89,7 +89,7 @@ def commands(shop: Any) -> typer.Typer:
         if bool(ids) == every:
             raise typer.BadParameter("name what to retry as `shop parked list` does, or say --all")
         with opened() as running:
-            _see_through(running, ids, as_json=as_json)
+            _see_through(running, list(dict.fromkeys(ids)) if ids else None, as_json=as_json)
 
     @app.command()
     def skip(
@@ -113,16 +113,14 @@ def _see_through(
     from shop import parked_streams as parked
 
     found = parked.all_of(running.platform)
-    wanted = found if ids is None else _wanted(found, ids)
-    for each in wanted:
-        if not parked.ask(each, skip=reason is not None, by=_person(), reason=reason):
-            raise Refused(
-                "changed",
-                f"{each.id} is being retried or is not what it was: see `shop parked list`",
-            )
-    for context in {each.home.name for each in wanted}:
+    asked = _asked(found if ids is None else _wanted(found, ids), reason)
+    if ids is not None and len(asked) < len(ids):
+        raise Refused(
+            "changed", "it is being tried again or is not what it was: see `shop parked list`"
+        )
+    for context in {each.home.name for each in asked}:
         running.platform.ask(context)
-    results = running.run(_waited_for(wanted))
+    results = running.run(_waited_for(asked))
     show(
         [result._asdict() for result in results],
         ["id", "reader", "stream", "state", "error"],
@@ -130,9 +128,20 @@ def _see_through(
     )
     failed = [result for result in results if result.state != parked.GOES_ON]
     if len(failed) == 1:
-        fail(f"{failed[0].stream} {failed[0].state}: {failed[0].error}")
+        error = " ".join(str(failed[0].error).split())
+        fail(f"{failed[0].stream} {failed[0].state}: {error}")
     if failed:
         fail(f"{len(failed)} of {len(results)} streams are still parked: see `shop parked list`")
+
+
+def _asked(wanted: Sequence[Parked], reason: str | None) -> list[Parked]:
+    """Those that have been asked to go on, and stand as they were seen."""
+    from shop import parked_streams as parked
+
+    by, skip = _person(), reason is not None
+    with progress() as bar:
+        asking = bar.track(wanted, description="asking")
+        return [each for each in asking if parked.ask(each, skip=skip, by=by, reason=reason)]
 
 
 async def _waited_for(wanted: Sequence[Parked]) -> list[Any]:
@@ -163,7 +172,7 @@ def _wanted(found: Sequence[Parked], ids: Sequence[str]) -> list[Parked]:
     for id in ids:
         if id not in by_id:
             raise NotFound("unknown_id", f"nothing is parked as {id}: see `shop parked list`")
-    return [by_id[id] for id in dict.fromkeys(ids)]
+    return [by_id[id] for id in ids]
 
 
 def _person() -> str:

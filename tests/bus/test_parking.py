@@ -333,6 +333,27 @@ async def test_a_stream_asked_for_before_its_events_come_again_is_not_lost(shop:
     assert shop.parked() == []
 
 
+async def test_what_is_asked_before_the_events_come_again_is_done_to_the_event_meant(
+    shop: Shop,
+) -> None:
+    shop.clerk.bad["a", 2] = BAD
+    desk = await shop.desk()
+    await shop.put("a", 1, 2, 3)
+    await desk.read()
+    await desk.die()
+    second = await shop.desk(position=0)
+    shop.ask()
+    await second.look()
+    assert [parked["attempts"] for parked in shop.parked()] == [6]
+    shop.ask(skip=True)
+    await second.look()
+    await second.read()
+
+    assert shop.clerk.tries["a", 2] == 6
+    assert shop.clerk.of("a")[-1] == 3
+    assert shop.parked() == []
+
+
 async def test_an_outage_while_a_stream_is_gone_through_is_waited_for(shop: Shop) -> None:
     shop.clerk.bad["a", 1] = BAD
     desk = await shop.desk()
