@@ -210,8 +210,9 @@ async def test_under_load_what_is_read_is_right_whatever_happens_to_redis(
 
 
 async def test_an_entry_that_nobody_could_replace_is_believed_by_nobody(
-    replica: Any, redis: Own
+    replica: Any, redis: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cache, "TIMEOUT", 10.0)
     async with replica(work=False) as living:
         order_id = (await living.shop.place()).answer.order_id
         assert (await living.read(order_id)).version == 1
