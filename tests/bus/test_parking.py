@@ -354,6 +354,47 @@ async def test_what_is_asked_before_the_events_come_again_is_done_to_the_event_m
     assert shop.parked() == []
 
 
+async def test_of_a_commit_that_failed_halfway_only_the_rest_is_handled(shop: Shop) -> None:
+    shop.clerk.bad["a", 2] = BAD
+    desk = await shop.desk()
+    three = [Received(till="a", amount=amount) for amount in (1, 2, 3)]
+    await shop.streams.decide(tills("a"), lambda _: three, asked("a"))
+    await desk.read()
+    assert [(parked["position"], parked["index"]) for parked in shop.parked()] == [(1, 1)]
+    shop.clerk.bad.clear()
+    shop.ask()
+    await desk.look()
+
+    assert shop.clerk.of("a") == [1, 2, 3]
+
+
+async def test_a_process_that_has_handed_its_partitions_over_does_nothing_more(shop: Shop) -> None:
+    shop.clerk.bad["a", 1] = BAD
+    desk = await shop.desk()
+    await shop.put("a", 1)
+    await desk.read()
+    for partition in PARTS:
+        await desk.lanes.release(partition)
+    shop.clerk.bad.clear()
+    shop.ask()
+    await desk.look()
+
+    assert shop.clerk.heard == []
+    assert len(shop.parked()) == 1
+
+
+async def test_what_is_asked_is_not_asked_anew_before_it_is_done(shop: Shop) -> None:
+    shop.clerk.bad["a", 1] = BAD
+    desk = await shop.desk()
+    await shop.put("a", 1)
+    await desk.read()
+    shop.ask()
+    (parked,) = shop.parked()
+
+    assert not ask(shop.database, parked, by="another", skip=True, reason="none")
+    assert shop.parked() == [parked]
+
+
 async def test_an_outage_while_a_stream_is_gone_through_is_waited_for(shop: Shop) -> None:
     shop.clerk.bad["a", 1] = BAD
     desk = await shop.desk()
