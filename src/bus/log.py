@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import bson
@@ -16,11 +17,12 @@ from pymongo import ASCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from bus.commits import Codec, Commit, Meta, Recorded, Write
+from bus.commits import Codec, Commit, Meta, Recorded, UnknownEvent, Write
 from bus.envelope import Envelope
 from bus.messages import Busy, Event, TooLarge, now
-from bus.mongo import durable
-from bus.writer import Pending, Writer, head_of
+from bus.mongo import Document, durable
+from bus.pending import Pending
+from bus.writer import Writer, head_of
 
 T = TypeVar("T")
 
@@ -45,11 +47,17 @@ class Log:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"{context}-log")
         self._capacity = capacity
         self._on_commits: Callable[[list[Commit]], None] = lambda commits: None
+        self._on_others: Callable[[list[Commit]], None] = lambda commits: None
         self._writer: Writer | None = None
 
-    def open(self, on_commits: Callable[[list[Commit]], None] | None = None) -> None:
+    def open(
+        self,
+        on_commits: Callable[[list[Commit]], None] | None = None,
+        on_others: Callable[[list[Commit]], None] | None = None,
+    ) -> None:
         """Make the indexes and start the writer. `on_commits` hears, on the event loop and in
-        order, what this process has committed."""
+        order, what this process has committed; `on_others` what others had, where that was in the
+        way."""
         if isinstance(self.collection, Collection):  # mongomock takes arrays for missing fields
             self.collection.create_index(
                 [("writes.stream", ASCENDING), ("writes.version", ASCENDING)],
@@ -59,7 +67,11 @@ class Log:
         self.collection.create_index("command", unique=True, name="command")
         if on_commits is not None:
             self._on_commits = on_commits
-        self._writer = Writer(self.context, self.collection, self._capacity, self._settle)
+        if on_others is not None:
+            self._on_others = on_others
+        self._writer = Writer(
+            self.context, self.collection, self._capacity, self._settle, self._hear
+        )
 
     async def close(self) -> None:
         """Write what is queued, then stop; what comes from now on is `Busy`."""
@@ -178,6 +190,11 @@ class Log:
         commits = [pending.verdict for pending in group if isinstance(pending.verdict, Commit)]
         if commits:
             self._on_commits(commits)
+
+    def _hear(self, documents: list[Document]) -> None:
+        """Called on the event loop, before what these commits have made old is settled."""
+        with suppress(UnknownEvent):  # the feed will come upon it, and say so
+            self._on_others([self.codec.commit(document) for document in documents])
 
 
 def check_size(document: dict[str, Any], total: int) -> None:

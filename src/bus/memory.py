@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from bus.commits import Commit
 from bus.messages import Event
-from bus.writer import Pending
+from bus.pending import Conflict, Pending
 
 S = TypeVar("S")
 
@@ -81,9 +81,10 @@ class Warm:
         if self.basis is None:
             self.state, self.version = self.stands
 
-    def settle(self, pending: Pending, state: Any, version: int) -> None:
+    def settle(self, pending: Pending, name: str, version: int, state: Any) -> None:
         """A queued decision that led to this state is in the log, or failed: then what was made
         of it is forgotten."""
+        verdict = pending.verdict
         if not pending.failed:
             if version > self.stands.version:
                 self.stands = Loaded(state, version)
@@ -91,8 +92,8 @@ class Warm:
                 return
         elif self.basis is None or self.version < version:
             return
-        else:
-            self.least = max(self.least, version)  # most likely, another process was faster
+        elif not isinstance(verdict, Conflict) or (name, version) in verdict.taken:
+            self.least = max(self.least, version)
         self.state, self.version = self.stands
         self.basis = None
 
@@ -180,7 +181,7 @@ class Memory:
         """A queued decision, which led to these states, is written or has failed."""
         for name, version in pending.writes:
             if (warm := self._kept.get(name)) is not None:
-                warm.settle(pending, states[name], version)
+                warm.settle(pending, name, version, states[name])
 
     def _touched(self, name: str) -> Warm | None:
         warm = self._kept.get(name)

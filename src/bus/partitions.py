@@ -10,11 +10,15 @@ so the number stays what it is."""
 
 
 def partition_of(id: str) -> int:
-    """Where the work on one thing belongs: the same in every process and release."""
-    return crc32(id.encode()) % PARTITIONS
+    """Where the work on one thing belongs: the same in every process and release.
+
+    What belongs together differs only in what its ids begin with, as `ord_123` and `pay_123` do: so
+    one process sees to an order from end to end, and need not read what another has written.
+    """
+    return crc32(id.rpartition("_")[2].encode()) % PARTITIONS
 
 
 def partition_of_stream(stream: str) -> int:
-    """That of the thing a stream is about, the `123` of `order-123`: so all that happens to it is
-    handled, and need only be decoded, in one process."""
+    """That of the thing a stream is about, the `ord_123` of `order-ord_123`: so all that happens to
+    it is handled, and need only be decoded, in one process."""
     return partition_of(stream.partition("-")[2])

@@ -143,7 +143,7 @@ class Platform:
         while no other is there to."""
         for context in self.contexts.values():
             await asyncio.to_thread(self._prepare, context)
-            context.log.open(partial(self._committed, context.name))
+            context.log.open(partial(self._committed, context.name), context.feed.push)
             await context.feed.start()
             context.feed.listen(context.streams.saw)
             self.transport.consume(context.name, context.log.codec, context.feed.push)

@@ -22,7 +22,7 @@ from bus.memory import Kind as Kind
 from bus.memory import States as States
 from bus.memory import Stream as Stream
 from bus.messages import Busy, Event, Invalid, Refused, Stale
-from bus.writer import Conflict, Pending, Repeated
+from bus.pending import Conflict, Pending, Repeated
 
 S = TypeVar("S")
 

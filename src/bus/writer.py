@@ -13,8 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import bson
@@ -23,9 +21,9 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from bus.commits import Commit, Meta, Recorded, Write
 from bus.messages import Busy
-from bus.mongo import numbered, told
+from bus.mongo import Document, numbered, told
+from bus.pending import Conflict, Pending, Repeated
 
 GROUP = 500
 """Decisions in one insert, at most."""
@@ -44,77 +42,6 @@ DUPLICATE = 11000
 log = structlog.get_logger(__name__)
 
 
-class Conflict(Exception):
-    """Somebody else wrote the stream first, or what this decision was made upon has failed."""
-
-
-class Repeated(Exception):
-    """The command has been decided before: this is where."""
-
-    def __init__(self, position: int) -> None:
-        super().__init__(f"decided at position {position}")
-        self.position = position
-
-
-Outcome = Commit | Conflict | Repeated | Busy
-
-
-@dataclass(eq=False, slots=True)
-class Pending:
-    """A decision on its way into the log."""
-
-    command: str
-    writes: tuple[Write, ...]
-    events: tuple[Recorded, ...]
-    at: datetime
-    meta: Meta
-    body: bytes
-    after: tuple[Pending, ...]
-    verdict: Outcome | None = None
-    """What the writer found; set by its thread, told on the event loop by `settle`."""
-    told: bool = False
-    then: Callable[[], None] = lambda: None
-    """Called first when the verdict is told."""
-    waiting: list[asyncio.Future[Commit]] = field(default_factory=list)
-
-    @property
-    def outcome(self) -> asyncio.Future[Commit]:
-        """A future of its own for whoever waits: the commit, or `Conflict`, `Repeated` or `Busy`.
-
-        Who stops waiting stops nobody else, and not the append.
-        """
-        future: asyncio.Future[Commit] = asyncio.get_running_loop().create_future()
-        if self.told:
-            self._tell(future)
-        else:
-            self.waiting.append(future)
-        return future
-
-    @property
-    def failed(self) -> bool:
-        """Whether the writer has found that this decision, as it was made, is not in the log."""
-        return isinstance(self.verdict, Exception)
-
-    def commit(self, position: int) -> Commit:
-        """This decision at its place in the log."""
-        return Commit(position, self.command, self.writes, self.events, self.at, self.meta)
-
-    def settle(self) -> None:
-        """Let those who wait for the outcome know; on the event loop."""
-        self.after = ()  # or a busy stream would keep its whole past in memory
-        self.told = True
-        self.then()
-        for future in self.waiting:
-            if not future.done():
-                self._tell(future)
-
-    def _tell(self, future: asyncio.Future[Commit]) -> None:
-        if isinstance(self.verdict, Commit):
-            future.set_result(self.verdict)
-        elif self.verdict is not None:
-            future.set_exception(self.verdict)
-
-
 class Writer:
     """The one thread that appends to a log."""
 
@@ -124,13 +51,16 @@ class Writer:
         collection: Collection[dict[str, Any]],
         capacity: int,
         settle: Callable[[list[Pending]], None],
+        hear: Callable[[list[Document]], None],
     ) -> None:
         self._context = context
         self._collection = collection
         self._capacity = capacity
         self._settle = settle
+        self._hear = hear
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
         self._head: int | None = None
+        self._taken: set[tuple[str, int]] = set()  # what others wrote last, as far as it is known
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name=f"{context}-writer", daemon=True)
         self._thread.start()
@@ -212,12 +142,13 @@ class Writer:
                 yield pending
 
     def _undecided(self, group: list[Pending]) -> list[Pending]:
-        """What is still to be written, without the decisions that were made upon one that
-        failed."""
+        """What is still to be written, without the decisions that have failed already."""
         todo = []
         for pending in group:
             if pending.verdict is None and any(basis.failed for basis in pending.after):
                 pending.verdict = Conflict("made upon a decision that failed")
+            elif pending.verdict is None and (taken := self._taken.intersection(pending.writes)):
+                pending.verdict = Conflict("another process was faster", taken)
             if pending.verdict is None:
                 todo.append(pending)
         return todo
@@ -249,10 +180,12 @@ class Writer:
         if failure.get("code") != DUPLICATE:  # this one the server won't take; the others it may
             todo[done].verdict = Busy(f"the {self._context} log refuses it: {failure['errmsg']}", 5)
             return True
-        return self._refused(todo[done], self._head + 1, failure.get("keyPattern")) or done > 0
+        return self._refused(todo[done:], self._head + 1, failure.get("keyPattern")) or done > 0
 
-    def _refused(self, pending: Pending, position: int, key: dict[str, Any] | None) -> bool:
-        """A unique index refused this decision: give the verdict, or make ready to try again."""
+    def _refused(self, todo: list[Pending], position: int, key: dict[str, Any] | None) -> bool:
+        """A unique index refused the first of these decisions: give the verdict, or make ready to
+        try again."""
+        pending = todo[0]
         if key is None or "_id" not in key:
             self._look_up([pending])
             if pending.verdict is not None:
@@ -263,10 +196,27 @@ class Writer:
             if "command" in key:
                 return False  # decided, but no majority has it yet: it will appear, or go away
             if "_id" not in key:
-                pending.verdict = Conflict("another process wrote the stream first")
+                pending.verdict = Conflict("another process was faster", pending.writes)
                 return True
-        self._head = head_of(self._collection)
+        self._head = self._give_way(todo, position)
         return self._head >= position  # if not, no majority has yet what took the position
+
+    def _give_way(self, todo: list[Pending], position: int) -> int:
+        """Others have written from this position on: see what, and have it heard of before what it
+        has made old is decided again. Returns the new head."""
+        found = self._collection.find({"_id": {"$gte": position}}).sort("_id", 1)
+        others = list(found.limit(GROUP))
+        if not others or len(others) == GROUP:
+            return head_of(self._collection)
+        self._loop.call_soon_threadsafe(self._hear, others)
+        ours = {pending.command for pending in todo}  # if only the answer was lost
+        self._taken = {
+            (write["stream"], write["version"])
+            for each in others
+            if each["command"] not in ours
+            for write in each["writes"]
+        }
+        return int(others[-1]["_id"])
 
     def _look_up(self, todo: list[Pending]) -> None:
         """Give the verdict on every command that stands in the log already, by whoever's hand."""

@@ -35,11 +35,13 @@ async def open_log() -> AsyncIterator[OpenLog]:
     """Opens logs on a database and closes them after the test."""
     opened = []
 
-    def open(database: Any, meddle: Meddle | None = None, **settings: Any) -> Log:
+    def open(
+        database: Any, meddle: Meddle | None = None, on_others: Any = None, **settings: Any
+    ) -> Log:
         log = Log("tills", database, EVENTS, **settings)
         meddled: Any = Meddled(log.collection, meddle)
         log.collection = meddled
-        log.open()
+        log.open(on_others=on_others)
         opened.append(log)
         return log
 

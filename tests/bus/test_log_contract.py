@@ -16,7 +16,7 @@ from bus import writer
 from bus.commits import Commit, UnknownEvent, Write
 from bus.log import Log
 from bus.messages import Busy, TooLarge
-from bus.writer import Conflict, Pending, Repeated
+from bus.pending import Conflict, Pending, Repeated
 from tests.bus.conftest import OpenLog
 from tests.bus.meddling import (
     Documents,

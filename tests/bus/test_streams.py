@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bus.commits import Commit
 from bus.feed import Feed
 from bus.messages import Event, Invalid, Refused, Stale, TooLarge
 from bus.streams import Happening, States, Streams
@@ -472,6 +473,33 @@ async def test_after_a_conflict_only_what_is_new_is_read(streams: Streams, other
 
     assert (await put(streams, "a")).version == 5
     assert found == [("till-a", 3)]
+
+
+async def test_who_finds_others_in_the_way_hears_what_they_wrote_and_loses_no_time(
+    real: Any, open_log: OpenLog, other: Streams
+) -> None:
+    heard: list[Commit] = []
+
+    def hear(commits: list[Commit]) -> None:
+        heard.extend(commits)
+        streams.saw(commits)
+
+    streams = Streams(open_log(real, gate := Gate(), on_others=hear))
+    for till in "abcde":
+        await streams.load(tills(till))
+    first = await queued(streams, put(streams, "f"))
+    await asyncio.to_thread(gate.reached)
+    for till in "abcd":
+        await put(other, till)
+    found = reads(streams)
+    all_of_them = [await queued(streams, put(streams, till)) for till in "abcde"]
+    gate.open()
+    decided = await soon(asyncio.gather(first, *all_of_them))
+
+    assert [each.version for each in decided] == [1, 2, 2, 2, 2, 1]
+    assert [commit.position for commit in heard] == [1, 2, 3, 4]
+    assert found == []
+    assert sum(groups(streams)) == 1 + 1 + 5  # who has lost is never sent as it was
 
 
 async def test_what_others_write_is_taken_in_while_a_decision_is_queued_that_will_conflict(

@@ -7,8 +7,8 @@ from bus.commits import Recorded, Write
 from bus.envelope import Envelope, sealed
 from bus.log import Log
 from bus.messages import Command, Done, Event, Query, Refused
+from bus.pending import Pending
 from bus.streams import Kind
-from bus.writer import Pending
 
 
 class Received(Event, name="tills.Received"):

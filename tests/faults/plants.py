@@ -21,9 +21,10 @@ from bus.feed import Feed
 from bus.freshness import Freshness
 from bus.lanes import Share
 from bus.leases import Lease, Leases
+from bus.pending import Pending
 from bus.rota import Rota
 from bus.tasks import in_thread
-from bus.writer import Pending, Writer, head_of
+from bus.writer import Writer, head_of
 from payment.gateway import Outcome
 from tests.faults.ledger import Call
 from tests.faults.remote_gateway import RemoteGateway
