@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from shop import child, mongod
 
@@ -131,7 +131,10 @@ class Mongods:
         return None
 
     def _complete(self) -> bool:
-        hellos = [node.tell("hello") for node in self.nodes]
+        try:
+            hellos = [node.tell("hello") for node in self.nodes]
+        except AutoReconnect:  # one that takes back what it wrote alone closes its connections
+            return False
         leading = [hello["isWritablePrimary"] for hello in hellos]
         return sum(leading) == 1 and all(
             hello["isWritablePrimary"] or hello["secondary"] for hello in hellos
