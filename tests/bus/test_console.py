@@ -1,0 +1,31 @@
+"""What people see of work that takes long."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from bus import console
+
+
+def test_work_that_takes_long_shows_how_much_is_done_how_fast_and_for_how_long_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "stderr", Console(file=screen, force_terminal=True, width=200))
+    with console.progress() as bars:
+        task = bars.add_task("rows", total=4000)
+        for done in (1000, 2000):
+            bars.update(task, completed=done)
+        bars.refresh()
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.getvalue())
+    assert re.search(r"rows .* 2000/4000 [\d,]+/s 0:00:\d\d", shown)
+
+
+def test_nothing_is_drawn_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(console, "stderr", Console(file=file))
+    with console.progress() as bars:
+        bars.update(bars.add_task("rows", total=2), completed=1)
+    assert file.getvalue() == ""
