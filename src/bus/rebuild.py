@@ -81,7 +81,6 @@ class Rebuild(Generic[D]):
         self._told = told
         self._reader = f"{context.name}.{live.key}"
         self._leases = Leases(context.database, new_id())
-        self._alone: list[Lease] = []
         self._held: dict[Lease, int] = {}  # and the positions at which to give them back
         self._build = new_id()
         self._new = Documents(live.view, context.database, f"{self._prefix}{self._build}")
@@ -96,14 +95,14 @@ class Rebuild(Generic[D]):
 
         Raises `Refused` when another rebuild of the view is at work.
         """
-        self._alone = await self._leases.claim([(_alone(self._context, self._live), 0)])
-        if not self._alone:
+        alone = await self._leases.claim([(_alone(self._context, self._live), 0)])
+        if not alone:
             raise Refused(
                 "rebuild_under_way",
                 f"another rebuild of {self._live.view.name} is at work: wait for its end; one that"
                 f" was ended by force counts as such for {TERM:.0f} seconds",
             )
-        self._held.update(dict.fromkeys(self._alone, 0))
+        self._held.update(dict.fromkeys(alone, 0))
         working = asyncio.create_task(self._rebuild(accept_differences))
         keeping = asyncio.create_task(self._keep())
         try:
@@ -243,9 +242,14 @@ class Rebuild(Generic[D]):
         await in_thread(lambda: database.command("collMod", name, validator=self._rule()))
         await self._check()
         await in_thread(rename)
-        # Once more: if others have gone on without us just before, they begin again from here.
-        leases = await self._leases.seize(self._reader, ALL)
-        self._held = dict.fromkeys((*self._alone, *leases), self._building.position)
+        held, self._held = self._held, {}  # from here on it does no harm to lose them
+        done = dict.fromkeys(held, self._building.position)
+        if not await self._leases.store(done):
+            # Others have gone on without us just before: they begin again from here.
+            leases = await self._leases.seize(self._reader, ALL)
+            done = dict.fromkeys(leases, self._building.position)
+        await self._leases.give_back(done)
+        self._ring()
 
     async def _forget(self, ids: Collection[str], *, surely: bool) -> None:
         """Have the cache forget documents that were wrong: another one of the same version does not
