@@ -37,7 +37,8 @@ class Comparison:
 
     def __init__(self, live: Table, rebuilt: Table) -> None:
         self.compared = 0
-        self.waiting: set[str] = set()
+        self.waiting: dict[str, int] = {}
+        """The documents that wait, with the positions of the live ones."""
         self.differing: dict[str, int] = {}
         """The documents that differ, and in how many fields."""
         self.shown: list[Difference] = []
@@ -54,7 +55,7 @@ class Comparison:
     def again(self, ids: Collection[str], *, level: int | None) -> None:
         """Compare these documents, and those that wait. `level` is the position of the log that
         both builds show, if they do: up to there nothing is left to wait for. Blocks."""
-        wanted, self.waiting = sorted(self.waiting | set(ids)), set()
+        wanted, self.waiting = sorted({*self.waiting, *ids}), {}
         for start in range(0, len(wanted), TOGETHER):
             some = wanted[start : start + TOGETHER]
             live, rebuilt = _fetched(self._live, some), _fetched(self._rebuilt, some)
@@ -78,7 +79,7 @@ class Comparison:
     ) -> None:
         together = live and rebuilt and live["position"] == rebuilt["position"]
         if not together and (level is None or (live and live["position"] > level)):
-            self.waiting.add(id)
+            self.waiting[id] = live["position"] if live else 0
             return
         self.compared += 1
         if self.differing.pop(id, None):  # it has changed since

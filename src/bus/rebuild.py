@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -30,9 +29,6 @@ NEAR = 1_000
 
 CHUNK = 1_000
 """Commits by which the live view is brought along at once."""
-
-NOTICED = TERM / 2
-"""Seconds in which whoever has lost a lease notices, unless it stands still."""
 
 FURTHEST = 2**63 - 1
 
@@ -212,16 +208,19 @@ class Rebuild(Generic[D]):
         for lease in leases:
             # A document skips what it has seen.
             await keeper.begin(lease.partition, min(each.position for each in leases))
-        noticed = time.monotonic() + NOTICED
         while True:
             head = await self._context.log.head()
             if of_age:
                 await self._bring_along(keeper, leases, head)
             changed = await self._advance(head)
-            # Until all have noticed, some may write what has happened since.
-            level = head if time.monotonic() < noticed else FURTHEST
-            await in_thread(partial(comparison.again, changed, level=level if of_age else None))
-            if not (of_age and comparison.waiting):
+            level = head if of_age else None
+            await in_thread(partial(comparison.again, changed, level=level))
+            if not of_age or not comparison.waiting:
+                return
+            # Whoever had not noticed yet has written what has happened since: once more. But what
+            # shows more than has happened will not come right.
+            if min(comparison.waiting.values()) > await self._context.log.head():
+                await in_thread(partial(comparison.again, (), level=FURTHEST))
                 return
 
     async def _bring_along(self, keeper: ViewWork[D], leases: list[Lease], to: int) -> None:

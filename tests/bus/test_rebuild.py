@@ -159,6 +159,17 @@ async def test_a_difference_stops_the_switch(start: Start) -> None:
     assert await live.balances() == {"a": 2, "c": 1, "d": 2, "x": 0}
 
 
+async def test_a_document_that_shows_more_than_has_happened_is_a_difference(start: Start) -> None:
+    till = await start()
+    await till.receive(*"ab")
+    assert (await till.rebuild().run()).switched
+    till.sheets.collection.update_one({"_id": "a"}, {"$set": {"position": 1_000}})
+    report = await till.rebuild().run()
+
+    assert not report.switched
+    assert report.comparison.shown == [Difference("a", "position", 1_000, 1)]
+
+
 async def test_an_accepted_difference_is_put_right_also_in_the_cache(start: Start) -> None:
     live, other = await start(work=True), await start()
     position = await live.receive(*"ab")
