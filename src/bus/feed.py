@@ -26,6 +26,8 @@ POLL = 0.25
 CHUNK = 1000
 """Commits fetched at once."""
 
+FURTHEST = 2**63 - 1
+
 WINDOWS = 4
 """Chunks of the past that are kept for readers that catch up."""
 
@@ -50,6 +52,7 @@ class Feed:
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._news = asyncio.Event()
         self._bell = asyncio.Event()
+        self._look = False  # whether to look for more at the log's end
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -63,6 +66,7 @@ class Feed:
 
     def ring(self) -> None:
         """Somebody says that there is something new."""
+        self._look = True
         self._bell.set()
 
     def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
@@ -141,7 +145,7 @@ class Feed:
                 async with asyncio.timeout(POLL):
                     await self._bell.wait()
             except TimeoutError:
-                pass
+                self._look = True
             self._bell.clear()
             try:
                 await self._fetch_missing()
@@ -153,13 +157,17 @@ class Feed:
                 self.fault = fault
 
     async def _fetch_missing(self) -> None:
-        """What stands between the tail and what came early, or the log's end.
+        """What stands between the tail and what came early; and up to the log's end, if somebody
+        rang or it is time to look.
 
         A log that grows all the time is pushed by who writes it: once to its end will do.
         """
-        more = True
-        while more:
-            gap = min(self._early) - self.head - 1 if self._early else CHUNK
-            commits = await self._fetch(self.head, min(gap, CHUNK))
+        while self._early or self._look:
+            limit = min(min(self._early, default=FURTHEST) - self.head - 1, CHUNK)
+            if not self._early:
+                self._look = False  # but for who rings from now on
+            commits = await self._fetch(self.head, limit)
             self._accept(commits)
-            more = len(commits) == CHUNK or (bool(self._early) and bool(commits))
+            if not commits:
+                return
+            self._look = self._look or (len(commits) == limit == CHUNK)

@@ -33,7 +33,11 @@ from shop.settings import Settings
 def cache_client(url: str) -> Redis:
     """A Redis client that never waits for an answer it could do without."""
     return Redis.from_url(
-        url, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0), max_connections=64
+        url,
+        socket_connect_timeout=0.5,
+        socket_keepalive=True,  # who listens for the doorbell hears of a host that has vanished
+        retry=Retry(NoBackoff(), 0),
+        max_connections=64,
     )
 
 

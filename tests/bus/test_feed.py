@@ -147,6 +147,16 @@ async def test_a_ring_makes_it_look(feed: Feed, logged: Logged) -> None:
     await soon(feed.reached(5))
 
 
+async def test_a_ring_while_something_is_missing_is_not_forgotten(
+    feed: Feed, logged: Logged
+) -> None:
+    logged.length = 9
+    feed.push([commit(6)])
+    feed.ring()
+
+    await soon(feed.reached(9))
+
+
 async def test_without_a_ring_it_looks_by_itself(
     logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
