@@ -12,6 +12,9 @@ import pytest
 from tests.faults.scenes import Scene, scene
 from tests.faults.sizes import LONG, SHORT, SIZES, Size, seed
 
+EXPIRY = "45 s"
+"""In a long run, those who do not pay see their orders expire while everything dies around them."""
+
 MONGOD = -1
 
 VICTIMS = (0, 0, 0, 1, 1, 1, MONGOD, MONGOD)
@@ -24,7 +27,7 @@ def test_killed_at_random_nothing_acknowledged_is_lost(length: str, tmp_path: Pa
 
 def kills(folder: Path, size: Size, seed: str, **how: Any) -> None:
     """Orders come in while replicas and mongod are killed, again and again."""
-    with scene(folder, size, seed, **how) as stage:
+    with scene(folder, size, seed, order_expiry=EXPIRY, **how) as stage:
         for moment, victim in planned(seed, size):
             stage.customers.until(moment)
             kill(victim, stage)
