@@ -12,7 +12,8 @@ from pymongo import ASCENDING, ReplaceOne
 
 from bus.commits import Recorded
 from bus.log import Log
-from bus.mongo import Document
+from bus.messages import Refused
+from bus.mongo import Document, told
 from bus.tasks import ended, in_thread
 from bus.views import Change, Documents, Stored, folded
 
@@ -41,9 +42,10 @@ class Building(Generic[D]):
         self._unwritten: dict[str, Stored[D]] = {}
         self._all_warm = True
 
-    async def advance(self, to: int, told: Callable[[int], None]) -> set[str]:
+    async def advance(self, to: int, hears: Callable[[int], None]) -> set[str]:
         """Fold the log up to a position and write what came of it; returns the ids of what
-        changed. `told` hears how far it is."""
+        changed. `hears` is told how far it is. Raises `Refused` when an event cannot be taken in.
+        """
         changed: set[str] = set()
         commits = await self._read(self.position, to)
         while commits:
@@ -53,7 +55,7 @@ class Building(Generic[D]):
             except BaseException:
                 await ended((ahead,))
                 raise
-            told(self.position)
+            hears(self.position)
             commits = await ahead
         await in_thread(self._write)
         return changed
@@ -71,7 +73,11 @@ class Building(Generic[D]):
             self._warm.update((each["_id"], self.documents.read(each)) for each in found)
         view = self.documents.view
         for id, several in changes.items():
-            after = folded(view, id, self._warm.get(id), several, self._build)
+            try:
+                after = folded(view, id, self._warm.get(id), several, self._build)
+            except Exception as error:
+                where = f"{id}, by what happened at {several[0].position} to {several[-1].position}"
+                raise self._impossible(where, error) from error
             self._warm[id] = self._unwritten[id] = after
             self._warm.move_to_end(id)
         self.position = commits[-1]["_id"]
@@ -83,19 +89,39 @@ class Building(Generic[D]):
         changes: dict[str, list[Change]] = {}
         for position, commit in enumerate(commits, start=self.position + 1):
             if commit["_id"] != position:
-                raise HoleInLog(f"the {self._log.context} log has no position {position}")
+                raise self._impossible(f"position {position}", LookupError("it is not there"))
             for event in commit["events"]:
-                wanted = self._kinds.get(event["type"])
-                if wanted is None:
-                    self._log.codec.kind(event["type"])  # which at least must be known
-                    continue
-                kind, id_of = wanted
-                write = commit["writes"][event["stream"]]
-                recorded = Recorded.stored(kind, event["data"], write["stream"], write["version"])
-                happened = recorded.event
-                change = Change(happened, recorded.version, position)
-                changes.setdefault(id_of(happened), []).append(change)
+                try:
+                    self._change(event, commit["writes"], position, changes)
+                except Exception as error:
+                    raise self._impossible(
+                        f"{event['type']} at position {position}", error
+                    ) from error
         return changes
+
+    def _change(
+        self,
+        event: Document,
+        writes: Sequence[Document],
+        position: int,
+        changes: dict[str, list[Change]],
+    ) -> None:
+        wanted = self._kinds.get(event["type"])
+        if wanted is None:
+            self._log.codec.kind(event["type"])  # which at least must be known
+            return
+        kind, id_of = wanted
+        write = writes[event["stream"]]
+        happened = Recorded.stored(kind, event["data"], write["stream"], write["version"]).event
+        change = Change(happened, write["version"], position)
+        changes.setdefault(id_of(happened), []).append(change)
+
+    def _impossible(self, where: str, error: Exception) -> Refused:
+        return Refused(
+            "view_not_built",
+            f"{self.documents.view.name} cannot be built from the {self._log.context} log: {where}:"
+            f" {told(error)}; the live view is as it was. See `shop log verify`",
+        )
 
     def _write(self) -> None:
         """Write what has changed since, and forget the documents that were longest idle."""
@@ -109,7 +135,3 @@ class Building(Generic[D]):
         while len(self._warm) > WARM:
             self._warm.popitem(last=False)
             self._all_warm = False
-
-
-class HoleInLog(Exception):
-    """A position of the log is missing: nothing can be built on it."""

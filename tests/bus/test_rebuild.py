@@ -15,9 +15,7 @@ from redis.asyncio import Redis
 
 from bus import building, rebuild
 from bus import platform as platforms
-from bus.building import HoleInLog
 from bus.cache import Entry
-from bus.commits import UnknownEvent
 from bus.comparing import Difference
 from bus.leases import Leases
 from bus.messages import Refused
@@ -384,14 +382,32 @@ async def test_nothing_is_built_on_a_log_with_a_hole_or_with_what_this_release_d
     log = till.home.log.collection
     held = log.find_one_and_delete({"_id": 2})
     assert held
-    with pytest.raises(HoleInLog, match="no position 2"):
+    with pytest.raises(Refused, match="position 2: it is not there; the live view is as it was"):
         await till.rebuild().run()
     held["events"][0]["type"] = "tills.Counted"
     log.insert_one(held)
-    with pytest.raises(UnknownEvent, match="Counted"):
+    with pytest.raises(Refused, match=r"tills\.Counted at position 2"):
+        await till.rebuild().run()
+    held["events"][0] = {"type": "tills.Received", "stream": 0, "data": {"till": "b"}}
+    log.replace_one({"_id": 2}, held)
+    with pytest.raises(Refused, match=r"tills\.Received at position 2: .*validation error"):
         await till.rebuild().run()
 
     assert await till.sheets.build() == Build()
+
+
+async def test_a_document_that_cannot_be_folded_is_named(start: Start) -> None:
+    def strict(sheet: Sheet | None, event: Any) -> Sheet:
+        if sheet is not None:
+            raise ValueError("enough")
+        return evolve(sheet, event)
+
+    till = await start(replace(SHEETS, evolve=strict))
+    await till.receive(*"abb")
+    with pytest.raises(Refused, match="b, by what happened at 2 to 3: enough"):
+        await till.rebuild().run()
+
+    assert await till.balances() == {}
 
 
 async def test_who_begins_with_a_view_far_behind_is_not_ready_until_it_has_caught_up(
