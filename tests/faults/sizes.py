@@ -22,13 +22,13 @@ SHORT, LONG = "short", "long"
 SIZES: dict[tuple[str, str], Size] = {
     ("kills", SHORT): Size(150, 6, term=2.0),
     ("kills", LONG): Size(10_000, 200),
-    ("redis", SHORT): Size(60, 3, term=2.0),
+    ("redis", SHORT): Size(40, 2, term=2.0),
     ("redis", LONG): Size(2_000, 20),
-    ("sleeps", SHORT): Size(40, 1, term=1.5),
+    ("sleeps", SHORT): Size(30, 1, term=1.5),
     ("sleeps", LONG): Size(600, 4),
-    ("deliveries", SHORT): Size(30, 3, term=1.5),
+    ("deliveries", SHORT): Size(20, 2, term=1.5),
     ("deliveries", LONG): Size(1_000, 30),
-    ("poison", SHORT): Size(100, 10, term=2.0),
+    ("poison", SHORT): Size(80, 6, term=2.0),
     ("poison", LONG): Size(2_000, 100),
 }
 """`faults` are kills, losses of Redis, long sleeps, deaths upon an effect; where some orders are

@@ -39,9 +39,9 @@ PROOFS: dict[str, Proof] = {
     "acknowledge_before_append": Proof(partial(kills, size=Size(300, 10, TERM)), LOST),
     "position_before_effect": Proof(partial(kills, size=Size(300, 15, TERM)), NOT_DONE),
     "new_key_per_retry": Proof(
-        partial(kills, size=Size(150, 2, TERM)), ("The gateway takes the money", "For an order")
+        partial(kills, size=Size(60, 1, TERM)), ("The gateway takes the money", "For an order")
     ),
-    "no_fencing": Proof(partial(sleeps, size=Size(100, 2, TERM)), ("What a reader has stored",)),
+    "no_fencing": Proof(partial(sleeps, size=Size(40, 1, 1.5)), ("What a reader has stored",)),
     "skip_holes": Proof(partial(kills, size=Size(150, 2, TERM)), NOT_DONE),
     "accept_older": Proof(
         partial(redis_goes, size=Size(300, 10, TERM)),

@@ -34,7 +34,7 @@ def some_fail(folder: Path, size: Size, seed: str, **how: Any) -> None:
         books = stage.evidence.books
         stage.customers.until(half)
         stage.shop.poison.write_text(str(size.faults))
-        wait_until(lambda: not stage.customers.busy, within=600)
+        stage.customers.until(size.orders)
         ill = {id for id in books.read().orders if poisoned(id, size.faults)}
         late = range(half + AT_ONCE, size.orders)
         wait_until(lambda: parked(stage.evidence) >= ill & of_buyers(books, late))
