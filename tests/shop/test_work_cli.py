@@ -216,6 +216,7 @@ async def test_readers_that_nobody_runs_and_one_that_is_stuck_are_found(
     long_ago = now() - timedelta(hours=3)
     ordering["log"].update_many({}, {"$set": {"at": long_ago}})
     orders = {"reader": "ordering.orders:v1"}
+    ordering["readers"].update_many(orders, {"$set": {"position": 2}})
     ordering["readers"].update_many({**orders, "partition": 5}, {"$set": {"position": 1}})
     until = now() + timedelta(hours=1)
     checkout = {"reader": "ordering.checkout<ordering"}
