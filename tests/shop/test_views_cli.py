@@ -168,8 +168,9 @@ async def test_a_rebuild_may_be_killed_at_any_point(whole: Whole, house: House) 
         )  # fmt: skip
         assert process.stdout
         assert await soon(process.stdout.readline(), 60) == f"{STALLED}\n".encode()
-        with pytest.raises(Refused, match="another rebuild of orders is at work"):
-            await rebuilding(whole, context, documents).run()
+        if point != "switched":  # when all is done but for tidying up
+            with pytest.raises(Refused, match="another rebuild of orders is at work"):
+                await rebuilding(whole, context, documents).run()
         assert await listed(whole) >= placed
         process.send_signal(signal.SIGKILL)
         await process.wait()
