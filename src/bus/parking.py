@@ -95,6 +95,11 @@ class Parking:
         for stream in gone:
             del self._held[stream]
 
+    @property
+    def keeps_some(self) -> bool:
+        """Whether anything is parked, or was skipped and may come again."""
+        return bool(self._held or self._past)
+
     def holds(self, stream: str) -> bool:
         """Whether a stream is parked."""
         return stream in self._held

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from bus.cache import Cache
+from bus.chunks import Chunked, Chunks
 from bus.commits import Commit
 from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
@@ -238,8 +239,8 @@ class Platform:
     def _start_work(self, passing: bool) -> None:
         for context in self.contexts.values():
             for documents in context.views:
-                work = ViewWork(documents, self.cache)
-                self._add_reader(f"{context.name}.{documents.key}", context, context, work)
+                name = f"{context.name}.{documents.key}"
+                self._add_chunks(name, context, context, ViewWork(documents, self.cache))
                 self._young.append((context, documents))
         for reaction in self.bus.reactions:
             self._add_readers(reaction)
@@ -267,11 +268,15 @@ class Platform:
             self._add_reader(name, home, self.contexts[log], lanes)
         for log, schedules in by_log(reaction.schedules).items():
             name = f"{reaction.reader}<{log}"
-            self._add_reader(name, home, self.contexts[log], TimerWork(home.timers, schedules))
+            self._add_chunks(name, home, self.contexts[log], TimerWork(home.timers, schedules))
 
     def _parking(self, reader: str, home: Context, source: Context) -> Parking:
         leases = Leases(home.database, self._process)
         return Parking(home.database, reader, leases, source.log)
+
+    def _add_chunks(self, name: str, home: Context, source: Context, work: Chunked) -> None:
+        chunks = Chunks(work, self._parking(name, home, source), home.rota.valid)
+        self._add_reader(name, home, source, chunks)
 
     def _add_reader(self, name: str, home: Context, source: Context, work: Work) -> None:
         home.readers.append(Reader(name, source.feed, work, lambda: self.bus.crowded))

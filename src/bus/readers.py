@@ -17,6 +17,7 @@ from bus.feed import Feed
 from bus.leases import Lease
 from bus.mongo import told
 from bus.partitions import PARTITIONS
+from bus.retries import Overtaken
 from bus.tasks import ended
 
 CHUNK, FEW = 1000, 100
@@ -137,7 +138,7 @@ class Reader:
             try:
                 await self._advance()
                 self.fault = None
-            except PyMongoError as error:
+            except (PyMongoError, Overtaken) as error:
                 await self._rest(error)
             except Exception as error:
                 if self.fault is None:

@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of, sealed
 from bus.leases import Lease
-from bus.messages import Busy, Command, Refused, derived_id, now
+from bus.messages import Busy, Command, Event, Refused, derived_id, now
 from bus.mongo import durable, told
 from bus.partitions import partition_of_stream
 from bus.policies import CallOff, Later, Schedule
@@ -186,6 +186,13 @@ class TimerWork:
 
     async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
         """Set and call off; then leave time for what is set now to be called off again."""
+        await self.apply(commits, partitions)
+        self.took(commits, partitions)
+        if any(happened.kind in self.wanted for commit in commits for happened in commit.events):
+            await asyncio.sleep(PACE)
+
+    async def apply(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """Set timers and call them off."""
         whats = [
             (schedule(happened.event), envelope_of(commit, index, happened.event))
             for commit in commits
@@ -195,9 +202,15 @@ class TimerWork:
         ]
         if whats:
             await self._timers.set(*whats)
+
+    def took(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """These commits have set and called off what they should."""
         self._positions.update(dict.fromkeys(partitions, commits[-1].position))
-        if whats:
-            await asyncio.sleep(PACE)
+
+    @property
+    def wanted(self) -> Collection[type[Event]]:
+        """The events that set timers and call them off."""
+        return self._schedules
 
     def taken_to(self, partition: int) -> int:
         """What is taken is done."""

@@ -18,6 +18,7 @@ from bus.commits import Commit
 from bus.messages import Event
 from bus.mongo import Document, durable
 from bus.partitions import partition_of
+from bus.retries import Overtaken
 from bus.tasks import in_thread
 
 D = TypeVar("D")
@@ -44,7 +45,8 @@ class View(Generic[D]):
     shape: type[D]
     """What a document is: a pydantic model or a dataclass."""
     ids: Mapping[type[Any], Callable[[Any], str]]
-    """The events it wants, and the document that each of them changes."""
+    """The events it wants, and the document that each of them changes: that of the thing whose
+    stream it is on, by the id in the stream's name."""
     evolve: Callable[[D | None, Any], D]
     indexes: Sequence[Sequence[tuple[str, int]]] = ()
     """Compound indexes, on fields of the document (`doc.buyer_id`) or `first`, its first
@@ -83,7 +85,7 @@ class Build(NamedTuple):
     position: int = 0
 
 
-class Rebuilt(Exception):
+class Rebuilt(Overtaken):
     """Another build of the view has taken the place of the one that was to be written."""
 
 
@@ -217,21 +219,33 @@ class ViewWork(Generic[D]):
         self._taken[partition] = min(position, build.position) if build.id else position
 
     async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
-        """Fold, write, and cache what stands then. What comes while it rests is written at once."""
+        """Apply, then rest: what comes meanwhile is written at once."""
         await self.fold(commits, partitions)
         await asyncio.sleep(rest(len(commits)))
 
     async def fold(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
         """Take commits without a rest."""
-        changes = changes_of(self._view, commits, partitions)
         try:
-            await self._change(changes)
+            await self.apply(commits, partitions)
         except Rebuilt:
             for partition in partitions:
                 await self.release(partition)
                 await self.begin(partition, self._taken[partition])
         else:
-            self._taken.update(dict.fromkeys(partitions, commits[-1].position))
+            self.took(commits, partitions)
+
+    async def apply(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """Fold and write, and cache what stands then. Raises `Rebuilt`."""
+        await self._change(changes_of(self._view, commits, partitions))
+
+    def took(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
+        """These commits are in the documents, or need not be."""
+        self._taken.update(dict.fromkeys(partitions, commits[-1].position))
+
+    @property
+    def wanted(self) -> Collection[type[Event]]:
+        """The events that change the view."""
+        return self._view.ids
 
     def taken_to(self, partition: int) -> int:
         """How far a partition's commits have been taken."""
