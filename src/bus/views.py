@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from pydantic import TypeAdapter
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from bus.cache import Cache, Entry
 from bus.commits import Commit
@@ -33,7 +33,7 @@ MUCH = 250
 WARM = 10_000
 """Documents kept in memory by the reader that writes a view."""
 
-DUPLICATE, INVALID = 11000, 121
+DUPLICATE, INVALID, GONE = 11000, 121, 175
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,12 @@ class Documents(Generic[D]):
                 for found in self.collection.find(query).sort(list(sort)).limit(limit)
             ]
 
-        return await asyncio.to_thread(fetch)
+        try:
+            return await asyncio.to_thread(fetch)
+        except OperationFailure as error:
+            if error.code != GONE:
+                raise
+            return await asyncio.to_thread(fetch)  # from the build that has taken its place
 
     async def put(self, documents: Sequence[Stored[D]]) -> set[str]:
         """Write documents; returns the ids of those that were refused, for one as new or newer

@@ -4,7 +4,7 @@ On the real mongod: mongomock cannot write in bulk with this driver.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -344,6 +344,24 @@ async def test_documents_are_found_newest_first(documents: Documents[Sheet]) -> 
 
     assert [stored.id for stored in found] == ["5", "3"]
     assert await documents.get_many([]) == {}
+
+
+async def test_who_reads_while_another_build_takes_the_place_reads_that_one(real: Any) -> None:
+    table, other = real["view_sheets_v1"], real["other"]
+    for collection, balance in (table, 1), (other, 2):
+        parts = {"doc": {"balance": balance}, "version": 1, "position": 1}
+        collection.insert_many([{"_id": str(n), "first": n, **parts} for n in range(150)])
+
+    class Switching(Documents[Sheet]):
+        """Another build takes the place as soon as the first document has been read."""
+
+        def read(self, found: Mapping[str, Any]) -> Stored[Sheet]:
+            if "other" in real.list_collection_names():
+                other.rename(table.name, dropTarget=True)
+            return super().read(found)
+
+    found = await Switching(SHEETS, real).find({}, limit=150)
+    assert [stored.doc.balance for stored in found] == [2] * 150
 
 
 async def test_another_version_is_built_beside_the_old_one(
