@@ -21,6 +21,7 @@ from bus.cache import Cache
 from bus.commits import Codec, Meta, Recorded, Write
 from bus.envelope import Envelope
 from bus.feed import Feed
+from bus.keeping import ViewWork
 from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.log import Log
@@ -31,7 +32,7 @@ from bus.partitions import PARTITIONS
 from bus.readers import Reader, Work
 from bus.retries import Retries
 from bus.rota import Rota
-from bus.views import Documents, ViewWork
+from bus.views import Documents
 from ordering import rules
 from ordering.order import Order, OrderEvent, evolve
 from ordering.views import ORDERS, orders

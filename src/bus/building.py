@@ -11,11 +11,12 @@ from typing import Generic, TypeVar
 from pymongo import ASCENDING, ReplaceOne
 
 from bus.commits import Recorded
+from bus.keeping import Change, folded
 from bus.log import Log
 from bus.messages import Refused
 from bus.mongo import Document, told
 from bus.tasks import ended, in_thread
-from bus.views import Change, Documents, Stored, folded
+from bus.views import Documents, Stored
 
 D = TypeVar("D")
 

@@ -21,6 +21,7 @@ from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
 from bus.feed import Feed
+from bus.keeping import ViewWork
 from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.log import Log
@@ -35,7 +36,7 @@ from bus.rota import Rota
 from bus.streams import Streams
 from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
-from bus.views import Documents, View, ViewWork
+from bus.views import Documents, View
 
 D = TypeVar("D")
 H = TypeVar("H")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from bus import keeping
 from bus import timers as timers_module
-from bus import views
 from bus.cache import Cache
 from bus.chunks import Chunked, Chunks
+from bus.keeping import ViewWork
 from bus.leases import Leases
 from bus.log import Log
 from bus.messages import now
@@ -22,7 +23,7 @@ from bus.policies import Later
 from bus.streams import Streams
 from bus.timers import Timers, TimerWork
 from bus.transport import InProcess
-from bus.views import Documents, ViewWork
+from bus.views import Documents
 from tests.bus.conftest import OpenLog
 from tests.bus.sheets import SHEETS, Sheet
 from tests.bus.test_parking import receive_more
@@ -35,8 +36,8 @@ PARTS = range(PARTITIONS)
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "QUICK", 0)
-    monkeypatch.setattr(views, "CALM", 0)
+    monkeypatch.setattr(keeping, "QUICK", 0)
+    monkeypatch.setattr(keeping, "CALM", 0)
     monkeypatch.setattr(timers_module, "PACE", 0)
 
 

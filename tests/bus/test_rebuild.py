@@ -17,12 +17,13 @@ from bus import building, rebuild
 from bus import platform as platforms
 from bus.cache import Entry
 from bus.comparing import Difference
+from bus.keeping import ViewWork
 from bus.leases import Leases
 from bus.messages import Refused
 from bus.platform import Platform
 from bus.rebuild import Rebuild, Report
 from bus.transport import InProcess
-from bus.views import Build, View, ViewWork
+from bus.views import Build, View
 from tests.bus.sheets import SHEETS, Sheet, evolve
 from tests.bus.tills import EVENTS, append
 from tests.waiting import eventually

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from bus import views
+from bus import keeping
 from bus.cache import Cache, Entry
 from bus.commits import Commit, Meta, Recorded, Write
+from bus.keeping import ViewWork, rest
 from bus.messages import Event, now
 from bus.partitions import PARTITIONS, partition_of
-from bus.views import Documents, Stored, ViewWork, rest
+from bus.views import Documents, Stored
 from tests.bus.sheets import SHEETS, Sheet
 from tests.bus.tills import Paid, Received
 
@@ -50,8 +51,8 @@ def happened(till: str, amount: int) -> Event:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "QUICK", 0)
-    monkeypatch.setattr(views, "CALM", 0)
+    monkeypatch.setattr(keeping, "QUICK", 0)
+    monkeypatch.setattr(keeping, "CALM", 0)
 
 
 @pytest.fixture
@@ -331,10 +332,10 @@ async def test_who_is_cancelled_between_write_and_memory_goes_on_rightly(
 
 
 def test_who_is_behind_does_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "QUICK", 1)
-    monkeypatch.setattr(views, "CALM", 2)
+    monkeypatch.setattr(keeping, "QUICK", 1)
+    monkeypatch.setattr(keeping, "CALM", 2)
 
-    assert 1 < rest(1) < rest(100) < rest(views.MUCH) == 2
+    assert 1 < rest(1) < rest(100) < rest(keeping.MUCH) == 2
     assert rest(1000) == 0
 
 
@@ -377,7 +378,7 @@ async def test_another_version_is_built_beside_the_old_one(
 async def test_a_full_memory_is_no_loss(
     documents: Documents[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "WARM", 2)
+    monkeypatch.setattr(keeping, "WARM", 2)
     work = await started(documents)
     for commit in log_of(*([(str(n % 5), 1)] for n in range(25))):
         await work.take([commit])
