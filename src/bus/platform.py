@@ -5,101 +5,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from pymongo import MongoClient
-from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from bus.cache import Cache
 from bus.chunks import Chunked, Chunks
 from bus.commits import Commit
+from bus.context import Context
 from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
-from bus.feed import Feed
 from bus.keeping import ViewWork
 from bus.lanes import Lanes
 from bus.leases import Leases
-from bus.log import Log
 from bus.messages import Command, Event, Request, new_id
 from bus.parked import make_indexes
 from bus.parking import Parking
-from bus.partitions import PARTITIONS
 from bus.policies import Policy, Reaction
 from bus.readers import FAR, Reader, Work
 from bus.retries import Retries
 from bus.rota import Rota
-from bus.streams import Streams
 from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
-from bus.views import Documents, View
+from bus.views import Documents
 
 D = TypeVar("D")
 H = TypeVar("H")
 
 ROTA = "/rota"
 """What a context's name is followed by when its work is to be shared out anew, on the doorbell."""
-
-
-class Context:
-    """One bounded context's own ground: its database, and what the platform keeps there for it."""
-
-    def __init__(
-        self,
-        name: str,
-        database: Database[dict[str, Any]],
-        cache: Cache,
-        events: Iterable[type[Event]],
-        rota: Rota,
-        timers: Timers,
-    ) -> None:
-        self.name = name
-        self.database = database
-        self.cache = cache
-        self.log = Log(name, database, events)
-        self.streams = Streams(self.log)
-        self.rota = rota
-        self.timers = timers
-        self.feed = Feed(name, self.log.read, self.log.head)
-        self.views: list[Documents[Any]] = []
-        self.readers: list[Reader] = []
-
-    def view(self, view: View[D]) -> Documents[D]:
-        """Keep a view of this context's log."""
-        documents = Documents(view, self.database)
-        self.views.append(documents)
-        return documents
-
-    async def seen(self, documents: Documents[Any], position: int, patience: float = 2.0) -> bool:
-        """Wait until a view shows the log up to a position; whether it does, after `patience`
-        seconds."""
-        name = f"{self.name}.{documents.key}"
-        reader = next((reader for reader in self.readers if reader.name == name), None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while True:
-                    done = await self._stored(name)
-                    if reader is not None:
-                        done |= {each: reader.done_to(each) for each in reader.held}
-                    if len(done) == PARTITIONS and min(done.values()) >= position:
-                        return True
-                    await asyncio.sleep(0.02)
-        return False
-
-    async def shown(self, documents: Documents[Any]) -> int:
-        """Up to where a view shows the log, whoever keeps it; as far as that is stored."""
-        done = await self._stored(f"{self.name}.{documents.key}")
-        return min(done.values()) if len(done) == PARTITIONS else 0
-
-    async def _stored(self, reader: str) -> dict[int, int]:
-        """How far each partition of a reader's work is known to be done."""
-        leases = self.database["readers"]
-        found = await asyncio.to_thread(lambda: list(leases.find({"reader": reader})))
-        return {each["partition"]: each["position"] for each in found}
 
 
 class Platform:

@@ -13,11 +13,11 @@ from pymongo.errors import PyMongoError
 
 from bus.building import Building
 from bus.comparing import Comparison, Table
+from bus.context import Context
 from bus.keeping import ViewWork
 from bus.leases import TERM, Lease, Leases
 from bus.messages import Refused, new_id
 from bus.partitions import PARTITIONS
-from bus.platform import Context
 from bus.tasks import ended, in_thread
 from bus.views import Documents
 

@@ -28,6 +28,10 @@ from bus.pending import Conflict, Pending, Repeated
 GROUP = 500
 """Decisions in one insert, at most."""
 
+GROUP_BYTES = 16 * 1024 * 1024
+"""Size of a group from which on nothing joins it. The driver would send one over 48 MB in parts,
+and after a failure of one part might go on with the next, behind positions that are rolled back."""
+
 LINGER = 0.002
 """Seconds for more decisions to join, when the last group was more than one: under load a moment's
 wait makes one insert of what would be several. Who comes alone goes at once."""
@@ -91,7 +95,8 @@ class Writer:
             if len(group) > 1:
                 time.sleep(LINGER)
             group = [first]
-            while len(group) < GROUP:
+            size = len(first.body)
+            while len(group) < GROUP and size < GROUP_BYTES:
                 try:
                     following = self._queue.get_nowait()
                 except queue.Empty:
@@ -100,6 +105,7 @@ class Writer:
                     yield group
                     return
                 group.append(following)
+                size += len(following.body)
             yield group
 
     def _write(self, group: list[Pending]) -> None:

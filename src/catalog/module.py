@@ -6,8 +6,9 @@ from typing import get_args
 
 from gridfs import GridFSBucket
 
+from bus.context import Context
 from bus.mongo import MAJORITY
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from catalog import policies
 from catalog.commands import (
     ChangePrice,

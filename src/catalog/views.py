@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bus.context import Context
 from bus.envelope import Envelope
 from bus.messages import Document, Invalid, NotFound, Page
-from bus.platform import Context
 from bus.views import Documents, View
 from catalog import pictures
 from catalog.commands import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from delivery.commands import AddWarehouse, ListDeliveries, ListWarehouses, RecordCheckpoint
 from delivery.contract import CancelDelivery, GetDelivery, QuoteDelivery, ScheduleDelivery
 from delivery.delivery import DeliveryEvent

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
-from bus.platform import Context
 from bus.streams import Decided
 from catalog.contract import GetOffers, Offer
 from delivery.contract import QuoteDelivery, ScheduleDelivery

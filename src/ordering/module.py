@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import get_args
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from ordering import commands as steps
 from ordering.contract import (
     AwaitOrder,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from bus.cache import Entry
+from bus.context import Context
 from bus.envelope import Envelope
 from bus.freshness import Freshness
 from bus.messages import Busy, Document, NotFound, Page, Principal
-from bus.platform import Context
 from bus.streams import Kind
 from bus.views import Documents, View
 from ordering.contract import (

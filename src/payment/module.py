@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from payment.commands import (
     GetPayment,
     ListPayments,

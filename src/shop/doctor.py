@@ -12,9 +12,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bus.console import lasting
+from bus.context import Context
 from bus.messages import now
 from bus.mongo import connect
-from bus.platform import Context
 from shop import standing as work
 from shop.running import assembled
 from shop.settings import Settings, listing

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from bus.audit import Audit
     from bus.commits import Commit
+    from bus.context import Context
     from bus.log import Log
-    from bus.platform import Context
 
 ContextName = Annotated[
     str, typer.Option("--context", help="ordering, catalog, payment or delivery.")

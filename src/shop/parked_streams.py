@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bus import parked as streams
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from shop.standing import readings
 
 COLUMNS = ("id", "since", "attempts", "waiting", "reader", "stream", "type", "error")

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from bus.context import Context
 from bus.messages import Event
 from bus.partitions import PARTITIONS
-from bus.platform import Context, Platform, by_log
+from bus.platform import Platform, by_log
 
 LATE = 30.0
 """Seconds for which the oldest commit may wait while somebody works, if that gets on."""

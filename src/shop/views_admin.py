@@ -15,7 +15,8 @@ from bus.messages import NotFound
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from bus.platform import Context, Platform
+    from bus.context import Context
+    from bus.platform import Platform
     from bus.rebuild import Report
     from bus.views import Documents
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from bus.transport import InProcess, Loopback
 from catalog.commands import ListProduct, Offered
 from catalog.module import register

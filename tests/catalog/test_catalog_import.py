@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bus.context import Context
 from bus.messages import Money, Refused
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from catalog.commands import GetProduct, GetStock, ListProducts, ProductPage
 from catalog.intake import Outcome, take_in
 from catalog.rows import Row, read

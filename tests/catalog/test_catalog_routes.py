@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bus.context import Context
 from bus.messages import Principal
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from bus.problems import problem_of
 from bus.rest import Endpoint, read
 from catalog.commands import ChangePrice

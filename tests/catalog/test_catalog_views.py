@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from catalog.commands import GetProduct, ProductPage
 from catalog.intake import take_in
 from catalog.product import ProductEvent
@@ -30,7 +31,7 @@ async def test_the_cards_are_what_the_log_says(
     path = tmp_path / "list.csv"
     path.write_text("sku,name,brand,price,product_id\nMUG,Big Mug,Alder,1,mug\nCUP,Cup,,2,mug\n")
     await take_in(platform.bus, path)
-    ((documents, _),) = home.views
+    (documents,) = home.views
 
     rebuilt: dict[str, Card] = {}
     versions: dict[str, int] = {}

@@ -5,7 +5,8 @@ from io import BytesIO
 
 from PIL import Image, ImageStat
 
-from bus.platform import Context, Platform
+from bus.context import Context
+from bus.platform import Platform
 from catalog.commands import GetPicture, ListProducts
 from catalog.contract import GetOffers
 from catalog.drawings import COLORS, picture

@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+from bus.context import Context
 from bus.dispatch import Bus
 from bus.messages import now
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from catalog.commands import ChangePrice, GetStock, StockLevel
 from catalog.contract import (
     AllocateStock,

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Address, Event, Position, Refused
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from bus.transport import InProcess, Loopback, Transport
 from delivery.module import register
 from delivery.tariff import Tariff

@@ -135,7 +135,7 @@ def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> 
     )
     done = running.run(running.bus.send(scan))
     home = running.platform.contexts["delivery"]
-    assert running.run(home.seen(home.views[0][0], done.position))
+    assert running.run(home.seen(home.views[0], done.position))
 
     (header, line) = deliveries("list").splitlines()
     assert header.split() == ["delivery", "id", "order", "id", "status", "carrier", "tracking",

@@ -223,7 +223,7 @@ async def test_deliveries_are_listed_newest_first_and_by_status(
             )
         )
     done = await delivering.bus.send(RecordCheckpoint(delivery_id="d2", status="arrived"))
-    (deliveries, _), *_ = delivering.home.views
+    deliveries, *_ = delivering.home.views
     assert await delivering.home.seen(deliveries, done.position)
 
     async def listed(**query: Any) -> list[Any]:

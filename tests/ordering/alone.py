@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
+from bus.context import Context
 from bus.envelope import Envelope, sealed
 from bus.messages import Command, Done, Event, Money, Principal, Query, Refused
-from bus.platform import Context, Platform
+from bus.platform import Platform
 from bus.streams import Kind
 from bus.transport import InProcess, Transport
 from catalog.contract import (

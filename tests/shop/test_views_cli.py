@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from bus.context import Context
 from bus.messages import Refused
-from bus.platform import Context
 from bus.rebuild import Rebuild
 from bus.views import Documents
 from ordering.contract import ListOrders
