@@ -39,7 +39,8 @@ PROOFS: dict[str, Proof] = {
     "acknowledge_before_append": Proof(partial(kills, size=Size(300, 10, TERM)), LOST),
     "position_before_effect": Proof(partial(kills, size=Size(300, 15, TERM)), NOT_DONE),
     "new_key_per_retry": Proof(
-        partial(kills, size=Size(60, 1, TERM)), ("The gateway takes the money", "For an order")
+        partial(kills, size=Size(100, 1, TERM)),
+        ("The gateway takes the money", "No reader has given up"),
     ),
     "no_fencing": Proof(partial(sleeps, size=Size(40, 1, 1.5)), ("What a reader has stored",)),
     "skip_holes": Proof(partial(kills, size=Size(150, 2, TERM)), NOT_DONE),
