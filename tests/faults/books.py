@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from bus.commits import Commit
-from bus.platform import Context
+from bus.context import Context
 from bus.views import Documents, Stored
 from catalog import item as items
 from catalog.item import Item, ItemEvent
