@@ -40,7 +40,7 @@ def planned(seed: str, number: int) -> Plan:
     return Plan(
         buyer,
         body,
-        wait=random.choice((0, 0, 10)),
+        wait=random.choice((0, 0, 3)),
         cancels=fate < 0.2,
         delivered=0.2 <= fate < 0.6,
         impatient=random.random() < 0.05,
