@@ -25,13 +25,15 @@ from tests.journeys.processes import Process
 
 ROOT = Path(__file__).parents[2]
 
+MORTALITY = 0.05
+"""How often a mortal process dies, of all answers."""
+
 
 class Server:
     """A mongod or a Redis on a folder and a port that it keeps, however often it is killed."""
 
     def __init__(self, engine: Any, folder: Path) -> None:
         self._engine = engine
-        self.poison = folder / "poison"
         self._folder = folder
         self._child: Child
         self._child, self.port = engine.start(folder, None)
@@ -80,7 +82,7 @@ class Rig:
     """A stocked shop: its gateway, its replicas, its keys.
 
     `settings` are `SHOP_*` without the prefix; `plant` names planted faults, `term` the seconds
-    that a lease lasts, `mortal` how often a process dies upon an answer of the gateway's.
+    that a lease lasts, `deaths` how many processes die upon an answer of the gateway's.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class Rig:
         plant: str = "",
         term: float | None = None,
         lossy: bool = False,
-        mortal: float = 0,
+        deaths: int = 0,
         **settings: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +112,7 @@ class Rig:
             mongodb_url, tz_aware=True, readConcernLevel="majority"
         )
         self.ledger = folder / "ledger.jsonl"
+        self._deaths = deaths
         self.poison = folder / "poison"
         self._folder = folder
         self._environment = {
@@ -123,7 +126,7 @@ class Rig:
             app.PLANT: plant,
             app.TERM: str(term or ""),
             app.LOSSY: seed if lossy else "",
-            app.MORTAL: str(mortal or ""),
+            app.MORTAL: str(MORTALITY if deaths else ""),
             app.POISON: str(self.poison),
         }
         self.replicas: list[Process] = []
@@ -156,6 +159,9 @@ class Rig:
         """Start again whoever has died."""
         for number, replica in enumerate(self.replicas):
             if not replica.running:
+                self._deaths -= 1
+                if self._deaths <= 0:  # who has much to catch up with would never get there
+                    self._environment[app.MORTAL] = ""
                 self.kill(number)
 
     def stop(self, number: int) -> None:

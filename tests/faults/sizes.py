@@ -27,7 +27,7 @@ SIZES: dict[tuple[str, str], Size] = {
     ("sleeps", SHORT): Size(30, 1, term=1.5),
     ("sleeps", LONG): Size(600, 4),
     ("deliveries", SHORT): Size(20, 2, term=1.5),
-    ("deliveries", LONG): Size(1_000, 30),
+    ("deliveries", LONG): Size(1_000, 20, term=2.0),
     ("poison", SHORT): Size(80, 6, term=2.0),
     ("poison", LONG): Size(2_000, 100),
 }

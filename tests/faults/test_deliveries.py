@@ -13,9 +13,6 @@ from tests.faults.ledger import Ledger
 from tests.faults.scenes import Scene, scene, wait_until
 from tests.faults.sizes import LONG, SHORT, SIZES, Size, seed
 
-CALLS = 1.3
-"""Calls of the gateway that an order leads to, about: so often may a process die."""
-
 
 @pytest.mark.parametrize("length", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
 def test_whatever_is_delivered_the_end_is_that_of_a_run_without_faults(
@@ -26,12 +23,9 @@ def test_whatever_is_delivered_the_end_is_that_of_a_run_without_faults(
     assert goes_through(tmp_path / "rough", size, chosen, lossy=True, deaths=size.faults) == calm
 
 
-def goes_through(
-    folder: Path, size: Size, seed: str, *, deaths: int = 0, **how: Any
-) -> dict[str, Any]:
-    """How a run ends; so many times about, a process dies upon an answer of the gateway's."""
-    mortal = deaths / (size.orders * CALLS)
-    with scene(folder, size, seed, patient=True, mortal=mortal, **how) as stage:
+def goes_through(folder: Path, size: Size, seed: str, **how: Any) -> dict[str, Any]:
+    """How a run ends."""
+    with scene(folder, size, seed, patient=True, **how) as stage:
         wait_until(lambda: tended(stage), within=1200)
         stage.settle(meanwhile=stage.shop.revive)
         return end_of(stage.evidence.books, stage.evidence.ledger)
