@@ -50,7 +50,7 @@ PROOFS: dict[str, Proof] = {
     ),
 }
 
-QUICK = ("new_key_per_retry", "no_fencing")
+QUICK = ("no_fencing",)
 """Those that are found in seconds, time and again."""
 
 
