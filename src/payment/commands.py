@@ -1,74 +1,47 @@
-"""What payment says to itself: the gateway's answers to be recorded, and what its own CLI asks."""
+"""What payment says to itself: the gateway's answers to be recorded, what its timers and its own
+CLI ask."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bus.messages import Command, Id, Model, Money, Query
+from bus.messages import Command, Id, Model
 from payment.gateway import Outcome
 
-Status = Literal[
-    "requested",
-    "action_required",
-    "declined",
-    "authorized",
-    "captured",
-    "cancelling",
-    "voided",
-    "refunded",
-]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,119}$")]
+"""The key of a call of the gateway, as `payment.payment.gateway_key` makes it."""
 
 
-class RecordAuthorization(Command[None], name="payment.RecordAuthorization"):
-    """The gateway has answered to an attempt."""
+class Unknown(Model):
+    """Nobody could say what a call led to."""
+
+    type: Literal["unknown"] = "unknown"
+
+
+Answer = Annotated[Outcome | Unknown, Field(discriminator="type")]
+
+
+class RecordOutcome(Command[None], name="payment.RecordOutcome"):
+    """This came of a call of the gateway. Refused with `unknown_payment` and `unknown_call`."""
+
+    payment_id: Id
+    gateway_key: Key
+    outcome: Answer
+
+
+class AskAgain(Command[None], name="payment.AskAgain"):
+    """Make calls again whose outcome is unknown, under the key they have; a call that was declined
+    though it should not have been, under a new one. All such calls of the payment, or only this
+    one."""
+
+    payment_id: Id
+    gateway_key: Key | None = None
+
+
+class RenewAuthorization(Command[None], name="payment.RenewAuthorization"):
+    """What this attempt set aside will not stay so for much longer: set it aside anew."""
 
     payment_id: Id
     attempt: int = Field(ge=1)
-    outcome: Outcome
-
-
-class RecordCapture(Command[None], name="payment.RecordCapture"):
-    """The gateway has taken the money."""
-
-    payment_id: Id
-
-
-class RecordVoid(Command[None], name="payment.RecordVoid"):
-    """The gateway has let go of what an attempt held."""
-
-    payment_id: Id
-    attempt: int = Field(ge=1)
-
-
-class RecordRefund(Command[None], name="payment.RecordRefund"):
-    """The gateway has given the money back."""
-
-    payment_id: Id
-
-
-class PaymentDocument(Model):
-    """A payment as the shop's people see it; `amount` and `token` are those of the last attempt."""
-
-    payment_id: str
-    reference: str
-    status: Status
-    attempts: int
-    buyer_id: str | None = None
-    amount: Money | None = None
-    token: str | None = None
-    reason: str | None = None
-
-
-class GetPayment(Query[PaymentDocument], name="payment.GetPayment"):
-    """How does this payment stand? Refused with `unknown_payment`."""
-
-    payment_id: Id
-
-
-class ListPayments(Query[tuple[PaymentDocument, ...]], name="payment.ListPayments"):
-    """The payments, newest first."""
-
-    status: Status | None = None
-    limit: int = Field(default=20, ge=1, le=1000)

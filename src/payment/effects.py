@@ -1,36 +1,37 @@
 """The calls of the gateway: an intent in, a call under its key, a command that records the answer.
 
 The reader `payment.gateway` sees every intent at least once, so every call may be repeated; its key
-makes that harmless. A gateway that is away is asked again for as long as it takes. An answer that
-is lost is asked for again under the same key, then looked up; when nobody can say what happened,
-the payment is parked for a person.
+makes that harmless for as long as the gateway remembers it, and what is older is looked up first.
+A gateway that is away is asked again for as long as it takes. An answer that is lost is asked for
+again under the same key, then looked up; when nobody can say what happened, that is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, assert_never
 
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Command
-from payment.commands import RecordAuthorization, RecordCapture, RecordRefund, RecordVoid
-from payment.gateway import Approved, Gateway, Outcome, OutcomeUnknown
-from payment.payment import (
+from bus.messages import now
+from payment.calls import (
+    Asked,
     AuthorizationRequested,
     CaptureRequested,
     RefundRequested,
     VoidRequested,
+    gateway_key,
 )
+from payment.commands import Answer, RecordOutcome, Unknown
+from payment.gateway import Approved, Declined, Gateway, Outcome, OutcomeUnknown
 
 READER = "payment.gateway"
 
 TRIES = 2
 """How often a call is made before its outcome is looked up."""
 
-
-class GatewayRefused(Exception):
-    """The gateway says no to what it had agreed to: a person has to look at this payment."""
+SUPERSEDED = "earlier_attempt_authorized"
+"""Why an attempt was not made: its buyer had seen to the one before."""
 
 
 class Effects:
@@ -41,58 +42,60 @@ class Effects:
         self._bus = bus
 
     async def authorize(self, asked: AuthorizationRequested, envelope: Envelope[Any]) -> None:
-        """Have the money set aside."""
-        key = asked.gateway_key
-        outcome = await self._call(
-            key, lambda: self._gateway.authorize(key, asked.amount, asked.means, asked.reference)
-        )
-        told = RecordAuthorization(
-            payment_id=asked.payment_id, attempt=asked.attempt, outcome=outcome
-        )
-        await self._record(told, envelope)
+        """Have the money set aside, unless the buyer has seen to the attempt that waited."""
+        earlier = asked.instead_of
+        if earlier is not None:
+            key = gateway_key(asked.payment_id, "authorize", earlier)
+            found = await self._gateway.look_up("authorize", key, None)
+            if isinstance(found, Approved):
+                await self._record(asked, key, found, envelope, 1)
+                superseded = Declined(reason=SUPERSEDED)
+                await self._record(asked, asked.gateway_key, superseded, envelope, 0)
+                return
+        await self.call(asked, envelope)
 
-    async def capture(self, asked: CaptureRequested, envelope: Envelope[Any]) -> None:
-        """Have it taken."""
-        key = asked.gateway_key
-        await self._insist(
-            key, lambda: self._gateway.capture(key, asked.authorization, asked.amount)
-        )
-        await self._record(RecordCapture(payment_id=asked.payment_id), envelope)
+    async def call(self, asked: Asked, envelope: Envelope[Any]) -> None:
+        """Make the call and record what came of it."""
+        await self._record(asked, asked.gateway_key, await self._outcome(asked), envelope, 0)
 
-    async def void(self, asked: VoidRequested, envelope: Envelope[Any]) -> None:
-        """Have it let go."""
-        key = asked.gateway_key
-        await self._insist(key, lambda: self._gateway.void(key, asked.authorization))
-        await self._record(RecordVoid(payment_id=asked.payment_id, attempt=asked.attempt), envelope)
-
-    async def refund(self, asked: RefundRequested, envelope: Envelope[Any]) -> None:
-        """Have it given back."""
-        key = asked.gateway_key
-        await self._insist(
-            key, lambda: self._gateway.refund(key, asked.authorization, asked.amount)
-        )
-        await self._record(RecordRefund(payment_id=asked.payment_id), envelope)
-
-    async def _call(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def _outcome(self, asked: Asked) -> Answer:
         """The outcome of a call, however often it takes to hear it."""
+        if asked.at is not None and now() - asked.at > self._gateway.remembers:
+            found = await self._look_up(asked)
+            if found is not None:
+                return found
+        make = self._made(asked)
         for _ in range(TRIES):
             try:
-                return await call()
+                return await make()
             except OutcomeUnknown:
                 continue  # the same key: it is done once
-        outcome = await self._gateway.look_up(key)
-        if outcome is None:
-            raise OutcomeUnknown(f"the gateway gave no answer to {key} and does not know it")
-        return outcome
+        try:
+            found = await self._look_up(asked)
+        except OutcomeUnknown:
+            found = None
+        return Unknown() if found is None else found
 
-    async def _insist(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> None:
-        """Have something done that the gateway has no reason to decline."""
-        outcome = await self._call(key, call)
-        if not isinstance(outcome, Approved):
-            raise GatewayRefused(
-                f"the gateway answered {outcome} to {key}: compare the payment with the gateway's"
-                " own books, then retry or skip it"
-            )
+    def _made(self, asked: Asked) -> Callable[[], Awaitable[Outcome]]:
+        gateway, key = self._gateway, asked.gateway_key
+        match asked:
+            case AuthorizationRequested(amount=amount, means=means, reference=reference):
+                return lambda: gateway.authorize(key, amount, means.token or "", reference)
+            case CaptureRequested(authorization=authorization, amount=amount):
+                return lambda: gateway.capture(key, authorization, amount)
+            case VoidRequested(authorization=authorization):
+                return lambda: gateway.void(key, authorization)
+            case RefundRequested(authorization=authorization, amount=amount):
+                return lambda: gateway.refund(key, authorization, amount)
+            case _:
+                assert_never(asked)
 
-    async def _record(self, told: Command[None], envelope: Envelope[Any]) -> None:
-        await self._bus.deliver(envelope.leads_to(told, READER, 0))
+    async def _look_up(self, asked: Asked) -> Outcome | None:
+        authorization = getattr(asked, "authorization", None)
+        return await self._gateway.look_up(asked.operation, asked.gateway_key, authorization)
+
+    async def _record(
+        self, asked: Asked, key: str, answer: Answer, envelope: Envelope[Any], index: int
+    ) -> None:
+        told = RecordOutcome(payment_id=asked.payment_id, gateway_key=key, outcome=answer)
+        await self._bus.deliver(envelope.leads_to(told, READER, index))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from bus.messages import Busy, Model, Money
-from payment.contract import Means, NextAction
+from payment.contract import NextAction
+
+Operation = Literal["authorize", "capture", "void", "refund"]
 
 
 class Approved(Model):
-    """It is done."""
+    """It is done. After `authorize`: the gateway's own name for the hold, and how long it lasts."""
 
     type: Literal["approved"] = "approved"
+    authorization: str | None = None
+    capture_before: datetime | None = None
 
 
 class Declined(Model):
@@ -28,9 +34,13 @@ class ActionRequired(Model):
 
     type: Literal["action_required"] = "action_required"
     action: NextAction
+    authorization: str | None = None
 
 
 Outcome = Annotated[Approved | Declined | ActionRequired, Field(discriminator="type")]
+
+EXPIRED = "authorization_expired"
+"""The reason of a capture declined because the hold has run out: it may be authorized anew."""
 
 
 class GatewayUnavailable(Busy):
@@ -45,24 +55,50 @@ class KeyReused(ValueError):
     """A key came with another request than the one it was made for."""
 
 
-class Gateway(Protocol):
-    """Moves money. A `key` names one call for ever: repeated, it answers what the first led to.
+class Standing(Model):
+    """How one authorization stands in the gateway's own books. `key` is the key of `authorize`.
 
-    `authorization` is the key under which the money was set aside. Every call may raise
-    `GatewayUnavailable` or `OutcomeUnknown`.
+    `amount` is what was asked for; `held`, what is set aside now.
     """
 
-    async def authorize(self, key: str, amount: Money, means: Means, reference: str) -> Outcome:
+    authorization: str
+    key: str
+    reference: str
+    status: Literal["action_required", "held", "captured", "voided", "expired"]
+    amount: Money
+    held: Money
+    captured: Money
+    refunded: Money
+    at: datetime
+
+
+class Gateway(Protocol):
+    """Moves money. A `key` names one call: repeated within `remembers`, it answers what the first
+    led to; later than that, `look_up` must be asked first.
+
+    `authorization` is the gateway's own name for the money set aside, as `authorize` told it. The
+    calls raise `GatewayUnavailable` and `OutcomeUnknown`; `KeyReused` is a mistake of ours.
+    """
+
+    name: str
+    remembers: timedelta
+
+    async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
         """Set money aside."""
 
     async def capture(self, key: str, authorization: str, amount: Money) -> Outcome:
-        """Take what was set aside."""
+        """Take what was set aside, or less, and let go of the rest."""
 
     async def void(self, key: str, authorization: str) -> Outcome:
         """Let go of what was set aside, and see that nothing is set aside any more."""
 
     async def refund(self, key: str, authorization: str, amount: Money) -> Outcome:
-        """Give back what was taken."""
+        """Give back what was taken, or part of it."""
 
-    async def look_up(self, key: str) -> Outcome | None:
-        """What a call led to; `None` when the gateway has never seen this key."""
+    async def look_up(
+        self, operation: Operation, key: str, authorization: str | None
+    ) -> Outcome | None:
+        """What a call led to; `None` when the gateway knows of no such call."""
+
+    def standings(self, since: datetime | None = None) -> AsyncIterator[Standing]:
+        """How every authorization stands that was made since then, or ever."""

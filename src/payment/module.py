@@ -4,52 +4,48 @@ from __future__ import annotations
 
 from bus.context import Context
 from bus.platform import Platform
-from payment.commands import (
-    GetPayment,
-    ListPayments,
-    RecordAuthorization,
-    RecordCapture,
-    RecordRefund,
-    RecordVoid,
-)
-from payment.contract import AuthorizePayment, CancelPayment, CapturePayment
+from payment.balance import BALANCE_EVENTS
+from payment.calls import AuthorizationRequested, CaptureRequested, RefundRequested, VoidRequested
+from payment.commands import AskAgain, RecordOutcome, RenewAuthorization
+from payment.contract import AuthorizePayment, CancelPayment, CapturePayment, RefundPayment
 from payment.effects import READER, Effects
 from payment.gateway import Gateway
 from payment.handlers import Handlers
-from payment.payment import (
-    EVENTS,
-    AuthorizationRequested,
-    CaptureRequested,
-    RefundRequested,
-    VoidRequested,
-)
+from payment.payment import EVENTS
+from payment.policies import SCHEDULES
+from payment.queries import GetPayment, ListPayments
 from payment.views import PAYMENTS, Queries
 
 
-def register(platform: Platform, gateway: Gateway) -> Context:
-    """Put payment on the platform; `gateway` moves the money."""
-    home = platform.context("payment", events=EVENTS)
+def register(platform: Platform, gateway: Gateway, *, currency: str) -> Context:
+    """Put payment on the platform; `gateway` moves the money, in the shop's `currency`."""
+    home = platform.context(
+        "payment",
+        events=(*EVENTS, *BALANCE_EVENTS),
+        timed=(AskAgain, RenewAuthorization),
+    )
     bus = platform.bus
 
-    handle = Handlers(home.streams)
+    handle = Handlers(home.streams, currency)
     bus.handle(AuthorizePayment, handle.authorize)
     bus.handle(CapturePayment, handle.capture)
     bus.handle(CancelPayment, handle.cancel)
-    bus.handle(RecordAuthorization, handle.record_authorization)
-    bus.handle(RecordCapture, handle.record_capture)
-    bus.handle(RecordVoid, handle.record_void)
-    bus.handle(RecordRefund, handle.record_refund)
+    bus.handle(RefundPayment, handle.refund)
+    bus.handle(RecordOutcome, handle.record)
+    bus.handle(AskAgain, handle.ask_again)
+    bus.handle(RenewAuthorization, handle.renew)
 
     effect = Effects(gateway, bus)
     bus.subscribe(
         READER,
         {
             AuthorizationRequested: effect.authorize,
-            CaptureRequested: effect.capture,
-            VoidRequested: effect.void,
-            RefundRequested: effect.refund,
+            CaptureRequested: effect.call,
+            VoidRequested: effect.call,
+            RefundRequested: effect.call,
         },
     )
+    bus.schedule("payment.clock", SCHEDULES)
 
     queries = Queries(home.view(PAYMENTS))
     bus.handle(GetPayment, queries.get)
