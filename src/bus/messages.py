@@ -6,18 +6,18 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
+from bus.currency import Currency as Currency
 from bus.currency import places_of as places_of
+from bus.model import MAX_INTEGER as MAX_INTEGER
+from bus.model import Model as Model
+from bus.money import Money as Money
 
 R_co = TypeVar("R_co", covariant=True)
-
-MAX_INTEGER = 2**53 - 1
-"""The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
 
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 """Pieces of one SKU in an order."""
@@ -27,19 +27,6 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,79}$")]
 """An identifier: 1 to 80 letters, digits, dots, colons, dashes and underscores."""
-
-
-class Model(BaseModel):
-    """A frozen, strict value that refuses unknown fields."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        serialize_by_alias=True,
-        ser_json_bytes="base64",  # on a wire: bytes need not be text
-        val_json_bytes="base64",
-    )
 
 
 class Message(Model):
@@ -130,37 +117,6 @@ class Busy(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
-
-
-class Money(Model):
-    """An amount in minor units (cents) of an ISO 4217 currency."""
-
-    amount: int = Field(ge=0, le=MAX_INTEGER)
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-
-    def __add__(self, other: Money) -> Money:
-        return Money(amount=self.amount + self._same(other).amount, currency=self.currency)
-
-    def __sub__(self, other: Money) -> Money:
-        return Money(amount=self.amount - self._same(other).amount, currency=self.currency)
-
-    def __str__(self) -> str:
-        """As people read it: `10.50 EUR`, `1050 JPY`."""
-        places = places_of(self.currency)
-        return f"{Decimal(self.amount).scaleb(-places):.{places}f} {self.currency}"
-
-    def times(self, quantity: int) -> Money:
-        """This amount, `quantity` times over."""
-        return Money(amount=self.amount * quantity, currency=self.currency)
-
-    def zero(self) -> Money:
-        """Nothing, in the same currency."""
-        return Money(amount=0, currency=self.currency)
-
-    def _same(self, other: Money) -> Money:
-        if other.currency != self.currency:
-            raise ValueError(f"cannot mix {self.currency} and {other.currency}")
-        return other
 
 
 class Position(Model):

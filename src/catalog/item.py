@@ -74,6 +74,13 @@ class ItemShipped(Event, name="catalog.ItemShipped"):
     quantity: int
 
 
+class ItemRestocked(Event, name="catalog.ItemRestocked"):
+    """So many shipped pieces came back and are on the shelf again."""
+
+    sku: str
+    quantity: int
+
+
 ItemEvent = (
     ItemListed
     | ItemRenamed
@@ -84,6 +91,7 @@ ItemEvent = (
     | ItemAllocated
     | ItemDeallocated
     | ItemShipped
+    | ItemRestocked
 )
 
 
@@ -104,7 +112,8 @@ class Item:
         return self.on_hand - self.reserved - self.allocated
 
 
-_NOTHING = Item("", "", Money(amount=0, currency="XXX"))
+# XXX is ISO's code for no currency, which nothing real can be priced in.
+_NOTHING = Item("", "", Money.model_construct(amount=0, currency="XXX"))
 
 
 def evolve(item: Item | None, event: ItemEvent) -> Item:
@@ -129,6 +138,8 @@ def evolve(item: Item | None, event: ItemEvent) -> Item:
             return replace(now, allocated=now.allocated - pieces)
         case ItemShipped(quantity=pieces):
             return replace(now, on_hand=now.on_hand - pieces, allocated=now.allocated - pieces)
+        case ItemRestocked(quantity=pieces):
+            return replace(now, on_hand=now.on_hand + pieces)
         case _:
             assert_never(event)
 

@@ -18,6 +18,8 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri as parse_mongodb
 from redis import Redis
 
+from bus.currency import Currency
+
 _PREFIX = "SHOP_"
 
 
@@ -89,7 +91,7 @@ class Settings(BaseSettings):
     mongodb_url: Annotated[str, AfterValidator(_mongodb)] | None = Field(None, repr=False)
     mongodb_prefix: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_-]{0,31}$")] = "shop"
     redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(None, repr=False)
-    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] = "EUR"
+    currency: Currency = "EUR"
 
     payment_gateway: Literal["builtin"] = "builtin"
     router: Literal["builtin"] = "builtin"

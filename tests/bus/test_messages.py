@@ -1,19 +1,15 @@
-"""The language itself: strict, frozen, named; money; ids that follow."""
+"""The language itself: strict, frozen, named; ids that follow."""
 
 from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bus.envelope import sealed
 from bus.messages import (
-    MAX_INTEGER,
     Address,
     Command,
-    Money,
     Position,
     Principal,
     Request,
@@ -22,8 +18,6 @@ from bus.messages import (
     now,
 )
 from tests.bus.tills import Balance, Receive, Received
-
-amounts = st.integers(0, 10**12)
 
 
 @pytest.mark.parametrize(
@@ -77,37 +71,6 @@ def test_a_request_that_does_not_say_what_it_answers_is_a_mistake() -> None:
     with pytest.raises(TypeError, match="Vague"):
         Vague.answer()
     assert issubclass(Vague, Request)
-
-
-@given(amounts, amounts, st.integers(0, 1000))
-def test_money_adds_up(one: int, other: int, times: int) -> None:
-    a, b = Money(amount=one, currency="EUR"), Money(amount=other, currency="EUR")
-
-    assert (a + b).amount == one + other
-    assert a + b - b == a
-    assert a.times(times).amount == one * times
-    assert a.zero() + a == a
-
-
-def test_money_is_never_negative_nor_larger_than_json_keeps() -> None:
-    cent = Money(amount=1, currency="EUR")
-    with pytest.raises(ValidationError):
-        cent.zero() - cent
-    with pytest.raises(ValidationError):
-        cent.times(MAX_INTEGER) + cent
-    with pytest.raises(ValidationError):
-        cent.times(-1)
-
-
-def test_currencies_do_not_mix() -> None:
-    with pytest.raises(ValueError, match="EUR and CHF"):
-        Money(amount=1, currency="EUR") + Money(amount=1, currency="CHF")
-
-
-@pytest.mark.parametrize("currency", ["eur", "EURO", "EU", "EUR\n", "ＥＵＲ", ""])
-def test_a_currency_is_three_capitals(currency: str) -> None:
-    with pytest.raises(ValidationError):
-        Money(amount=1, currency=currency)
 
 
 @pytest.mark.parametrize("lat", [91, -91, float("nan"), float("inf")])

@@ -78,6 +78,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"expected_total": {"amount": 2**53, "currency": "EUR"}}, "expected_total.amount"),
     ({"expected_total": {"amount": 1.5, "currency": "EUR"}}, "expected_total.amount"),
     ({"expected_total": {"amount": 1, "currency": "euro"}}, "expected_total.currency"),
+    ({"expected_total": {"amount": 1, "currency": "XTS"}}, "expected_total.currency"),
     ({"expected_total": 100}, "expected_total"),
     ({"slot_id": ""}, "slot_id"),
     ({"order_id": "mine"}, "order_id"),
