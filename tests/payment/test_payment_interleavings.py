@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import assert_never
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bus.messages import Refused
-from payment import rules
 from payment.contract import PaymentCaptured, PaymentRefunded, PaymentVoided
 from payment.gateway import ActionRequired, Approved, Declined, Outcome
 from payment.payment import (
@@ -22,6 +20,7 @@ from payment.payment import (
     VoidRequested,
     evolve,
 )
+from tests.payment import decisions as rules
 from tests.payment.histories import ACTION, CANCEL, pay
 
 Intent = AuthorizationRequested | CaptureRequested | VoidRequested | RefundRequested
@@ -91,25 +90,14 @@ class World:
 
     def capture(self) -> None:
         try:
-            self.append(rules.capture(self.state, "p1"))
+            self.append(rules.capture(self.state))
         except Refused:
             return  # unknown, or not authorized yet
 
     def answer(self, intent: Intent, answer: Outcome) -> None:
         """The reader takes an intent to the gateway and records what it says."""
         outcome = self.books.execute(intent, answer)
-        match intent:
-            case AuthorizationRequested():
-                events = rules.record_authorization(self.state, "p1", intent.attempt, outcome)
-            case CaptureRequested():
-                events = rules.record_capture(self.state, "p1")
-            case VoidRequested():
-                events = rules.record_void(self.state, "p1", intent.attempt)
-            case RefundRequested():
-                events = rules.record_refund(self.state, "p1")
-            case _:
-                assert_never(intent)
-        self.append(events)
+        self.append(rules.record(self.state, intent.gateway_key, outcome))
 
     def finish(self) -> None:
         """Everything that was asked for is answered, until nothing new is asked."""
@@ -231,9 +219,7 @@ class Payments(RuleBasedStateMachine):
         """The buyer acts, and the gateway tells of it."""
         authorization = f"p1:authorize:{attempt}"
         if self.world.books.confirm(authorization):
-            self.world.append(
-                rules.record_authorization(self.world.state, "p1", attempt, Approved())
-            )
+            self.world.append(rules.record_authorization(self.world.state, attempt, Approved()))
 
     @invariant()
     def nobody_is_charged_twice(self) -> None:
