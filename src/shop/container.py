@@ -106,7 +106,9 @@ class Shop(containers.DeclarativeContainer):
     catalog = providers.Singleton(
         catalog_module.register, platform, currency=settings.provided.currency
     )
-    payment = providers.Singleton(payment_module.register, platform, gateway)
+    payment = providers.Singleton(
+        payment_module.register, platform, gateway, currency=settings.provided.currency
+    )
     delivery = providers.Singleton(
         delivery_module.register, platform, tariff=providers.Callable(tariff, settings)
     )
