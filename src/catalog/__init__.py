@@ -4,10 +4,10 @@ Glossary: a *product* is what a page of the shop describes; its *variants* are w
 under a *SKU*. Pieces of a SKU are *on hand*; of these some are *reserved* (kept for a while for
 somebody who is to pay), some *allocated* (paid for, not yet shipped), the rest *available*. A
 *reservation* keeps pieces of several SKUs for one purpose; it is held until it is allocated,
-released or *lapses*.
+released or *lapses*. What was shipped and comes back is *restocked*, or *written off*.
 
-In: `GetOffers`, `ReserveStock`, `AllocateStock`, `ReleaseStock`, `ShipStock`; for the shop's own
-people the commands and queries in `commands.py`.
+In: `GetOffers`, `ReserveStock`, `AllocateStock`, `ReleaseStock`, `ShipStock`, `RestockStock`; for
+the shop's own people the commands and queries in `commands.py`.
 Out: `StockReserved`, `StockDenied`, `ReservationLapsed`, `AllocationFailed`.
 
 Start reading with `reservation.py`, which says what may be promised to whom.

@@ -21,6 +21,13 @@ class Line(Model):
     unit_price: Money
 
 
+class Lot(Model):
+    """So many pieces of a SKU that came back."""
+
+    sku: Id
+    quantity: int = Field(ge=1)
+
+
 class Offer(Model):
     """What a SKU is sold for now, and how many pieces are free."""
 
@@ -61,6 +68,20 @@ class ShipStock(Command[None], name="catalog.ShipStock"):
     """The pieces have left the house."""
 
     reservation_id: Id
+
+
+class RestockStock(Command[None], name="catalog.RestockStock"):
+    """Pieces of a shipped reservation came back: `restock` are fit to be sold again, `write_off`
+    are not. Once for each `return_id`.
+
+    Refused with `unknown_reservation`, `not_shipped`, and with `above_shipped` when more would have
+    come back than had left.
+    """
+
+    reservation_id: Id
+    return_id: Id
+    restock: tuple[Lot, ...] = Field(default=(), max_length=1000)
+    write_off: tuple[Lot, ...] = Field(default=(), max_length=1000)
 
 
 class StockReserved(Event, name="catalog.StockReserved"):

@@ -29,6 +29,7 @@ from catalog.contract import (
     Offer,
     ReleaseStock,
     ReserveStock,
+    RestockStock,
     ShipStock,
 )
 from catalog.gallery import Gallery
@@ -72,6 +73,12 @@ class Storeroom:
         """It has left the house."""
         id = command.reservation_id
         await self._settle(id, lambda kept, _: reservation.ship(kept, id), envelope)
+
+    async def restock(self, command: RestockStock, envelope: Envelope[RestockStock]) -> None:
+        """Some of it came back."""
+        await self._settle(
+            command.reservation_id, lambda kept, _: reservation.restock(kept, command), envelope
+        )
 
     async def lapse(self, command: LapseReservation, envelope: Envelope[LapseReservation]) -> None:
         """Nobody has paid in time."""

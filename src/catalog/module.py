@@ -28,6 +28,7 @@ from catalog.contract import (
     GetOffers,
     ReleaseStock,
     ReserveStock,
+    RestockStock,
     ShipStock,
     StockReserved,
 )
@@ -55,6 +56,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(AllocateStock, room.allocate)
     bus.handle(ReleaseStock, room.release)
     bus.handle(ShipStock, room.ship)
+    bus.handle(RestockStock, room.restock)
     bus.handle(LapseReservation, room.lapse)
     bus.handle(GetStock, room.stock)
 

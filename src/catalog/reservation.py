@@ -6,7 +6,7 @@ says and what the items count can never differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
@@ -14,8 +14,10 @@ from bus.messages import Event, NotFound, Refused
 from catalog.contract import (
     AllocationFailed,
     Line,
+    Lot,
     ReservationLapsed,
     ReserveStock,
+    RestockStock,
     StockDenied,
     StockReserved,
 )
@@ -25,6 +27,7 @@ from catalog.item import (
     ItemDeallocated,
     ItemReleased,
     ItemReserved,
+    ItemRestocked,
     ItemShipped,
 )
 
@@ -47,6 +50,15 @@ class ReservationShipped(Event, name="catalog.ReservationShipped"):
     reservation_id: str
 
 
+class ReservationReturned(Event, name="catalog.ReservationReturned"):
+    """Pieces of it came back: some are on the shelf again, what was written off is not."""
+
+    reservation_id: str
+    return_id: str
+    restock: tuple[Lot, ...]
+    write_off: tuple[Lot, ...]
+
+
 ReservationEvent = (
     StockReserved
     | StockDenied
@@ -54,6 +66,7 @@ ReservationEvent = (
     | ReservationReleased
     | ReservationLapsed
     | ReservationShipped
+    | ReservationReturned
     | AllocationFailed
 )
 
@@ -69,10 +82,12 @@ Pieces = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is kept, and how far it has come."""
+    """What is kept, how far it has come, and what of it came back by which returns."""
 
     status: Status
     pieces: Pieces = field(default_factory=dict)
+    returned: Pieces = field(default_factory=dict)
+    returns: tuple[str, ...] = ()
 
 
 def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservation:
@@ -91,6 +106,9 @@ def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservat
             return replace(now, status="lapsed")
         case ReservationShipped():
             return replace(now, status="shipped")
+        case ReservationReturned(return_id=return_id, restock=restock, write_off=write_off):
+            back = sum_of(now.returned, pieces_of(restock), pieces_of(write_off))
+            return replace(now, returned=back, returns=(*now.returns, return_id))
         case AllocationFailed():
             return replace(now, status="failed")
         case _:
@@ -193,6 +211,44 @@ def ship(reservation: Reservation | None, id: str) -> list[Event]:
             assert_never(kept.status)
 
 
+def restock(reservation: Reservation | None, back: RestockStock) -> list[Event]:
+    """Pieces came back, and those that are fit go on the shelf again; once for each return.
+
+    Refused with `not_shipped`, and with `above_shipped` when that would be more than had left.
+    """
+    id = back.reservation_id
+    kept = known(reservation, id)
+    if back.return_id in kept.returns:
+        return []
+    if kept.status != "shipped":
+        raise Refused(
+            "not_shipped",
+            f"return {back.return_id} brings back pieces of reservation {id}, which is "
+            f"{kept.status}: bring it again in a moment, and if that does not help, count the "
+            "stock of its SKUs",
+            reservation_id=id,
+            status=kept.status,
+        )
+    fit = pieces_of(back.restock)
+    returned = sum_of(kept.returned, fit, pieces_of(back.write_off))
+    above = tuple(sku for sku, pieces in returned.items() if pieces > kept.pieces.get(sku, 0))
+    if above:
+        raise Refused(
+            "above_shipped",
+            f"return {back.return_id} brings back more of {', '.join(above)} than had left with "
+            f"reservation {id}: count the stock of these SKUs",
+            reservation_id=id,
+            skus=above,
+        )
+    came_back = ReservationReturned(
+        reservation_id=id,
+        return_id=back.return_id,
+        restock=back.restock,
+        write_off=back.write_off,
+    )
+    return [came_back, *each(ItemRestocked, fit)]
+
+
 def known(reservation: Reservation | None, id: str) -> Reservation:
     """The reservation; refused with `unknown_reservation` when there never was one."""
     if reservation is None:
@@ -200,12 +256,18 @@ def known(reservation: Reservation | None, id: str) -> Reservation:
     return reservation
 
 
-def pieces_of(lines: tuple[Line, ...]) -> Pieces:
-    """The pieces wanted of each SKU: two lines of one SKU want the sum."""
-    pieces: dict[str, int] = {}
-    for line in lines:
-        pieces[line.sku] = pieces.get(line.sku, 0) + line.quantity
-    return pieces
+def pieces_of(lines: Iterable[Line | Lot]) -> Pieces:
+    """The pieces of each SKU: two lines of one SKU are the sum."""
+    return sum_of(*({line.sku: line.quantity} for line in lines))
+
+
+def sum_of(*piles: Pieces) -> Pieces:
+    """All these pieces together."""
+    total: dict[str, int] = {}
+    for pieces in piles:
+        for sku, quantity in pieces.items():
+            total[sku] = total.get(sku, 0) + quantity
+    return total
 
 
 def costs_otherwise(item: Item | None, line: Line) -> bool:

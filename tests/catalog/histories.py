@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bus.messages import Event, Money
 from catalog import item, reservation
-from catalog.contract import Line, ReserveStock
+from catalog.contract import Line, Lot, ReserveStock, RestockStock
 from catalog.item import Item, ItemEvent, ItemListed, StockAdjusted
 from catalog.reservation import Reservation, ReservationEvent
 
@@ -25,6 +25,16 @@ def line(sku: str = "MUG", quantity: int = 1, price: Money = PRICE) -> Line:
 
 def wanted(*lines: Line, id: str = "r1") -> ReserveStock:
     return ReserveStock(reservation_id=id, lines=lines, expires_at=LATER)
+
+
+def lots(**pieces: int) -> tuple[Lot, ...]:
+    return tuple(Lot(sku=sku, quantity=quantity) for sku, quantity in pieces.items())
+
+
+def back(
+    restock: tuple[Lot, ...] = (), write_off: tuple[Lot, ...] = (), *, by: str = "ret_1"
+) -> RestockStock:
+    return RestockStock(reservation_id="r1", return_id=by, restock=restock, write_off=write_off)
 
 
 class Room:
@@ -60,6 +70,10 @@ class Room:
 
     def ship(self, id: str = "r1") -> list[str]:
         return self.do(id, reservation.ship(self.reservations.get(id), id))
+
+    def restock(self, wanted: RestockStock) -> list[str]:
+        id = wanted.reservation_id
+        return self.do(id, reservation.restock(self.reservations.get(id), wanted))
 
     def counters(self, sku: str = "MUG") -> tuple[int, int, int]:
         """On hand, reserved, allocated."""

@@ -5,8 +5,9 @@ import pytest
 from bus.messages import NotFound, Refused
 from catalog import reservation
 from catalog.contract import AllocationFailed, StockDenied, StockReserved
-from catalog.item import ItemReserved
-from tests.catalog.histories import DEARER, LATER, Room, line, wanted
+from catalog.item import ItemReserved, ItemRestocked
+from catalog.reservation import ReservationReturned
+from tests.catalog.histories import DEARER, LATER, Room, back, line, lots, wanted
 
 
 def test_all_lines_are_reserved_at_once() -> None:
@@ -163,3 +164,73 @@ def test_nothing_is_shipped_that_was_not_kept() -> None:
         room.ship("never")
     with pytest.raises(NotFound):
         room.allocate("never")
+
+
+# --- what comes back
+
+
+def shipped() -> Room:
+    """Three mugs and a bowl have left the house; two mugs are still there."""
+    room = Room(MUG=5, BOWL=1)
+    room.reserve(line("MUG", 2), line("BOWL"), line("MUG", 1))
+    room.allocate()
+    room.ship()
+    return room
+
+
+def test_what_is_fit_is_on_the_shelf_again_and_the_rest_is_written_off() -> None:
+    room = shipped()
+    events = reservation.restock(room.reservations["r1"], back(lots(MUG=2), lots(MUG=1, BOWL=1)))
+    assert events == [
+        ReservationReturned(
+            reservation_id="r1",
+            return_id="ret_1",
+            restock=lots(MUG=2),
+            write_off=lots(MUG=1, BOWL=1),
+        ),
+        ItemRestocked(sku="MUG", quantity=2),
+    ]
+    room.do("r1", events)
+    assert (room.counters("MUG"), room.counters("BOWL")) == ((4, 0, 0), (0, 0, 0))
+
+
+def test_a_return_is_restocked_once() -> None:
+    room = shipped()
+    assert room.restock(back(lots(MUG=1))) == ["ReservationReturned", "ItemRestocked"]
+    assert room.restock(back(lots(MUG=1))) == []
+    assert room.restock(back(lots(MUG=1), by="ret_2")) == ["ReservationReturned", "ItemRestocked"]
+    assert room.counters() == (4, 0, 0)
+
+
+def test_no_more_comes_back_than_had_left() -> None:
+    room = shipped()
+    room.restock(back(lots(MUG=1), lots(MUG=1)))
+    for wrong in (
+        back(lots(MUG=2), by="ret_2"),
+        back(lots(MUG=1), lots(MUG=1), by="ret_2"),
+        back(lots(BOWL=2), by="ret_2"),
+        back(lots(CUP=1), by="ret_2"),
+    ):
+        with pytest.raises(Refused, match="count the stock") as refused:
+            room.restock(wrong)
+        assert refused.value.code == "above_shipped"
+    assert room.restock(back(lots(MUG=1), by="ret_2"))
+    assert room.counters() == (4, 0, 0)
+
+
+def test_what_has_not_left_the_house_cannot_come_back() -> None:
+    room = Room(MUG=1)
+    with pytest.raises(NotFound):
+        room.restock(back(lots(MUG=1)))
+    room.reserve(line())
+    room.allocate()
+    with pytest.raises(Refused) as refused:
+        room.restock(back(lots(MUG=1)))
+    assert refused.value.code == "not_shipped"
+
+
+def test_what_came_back_does_not_undo_the_shipment() -> None:
+    room = shipped()
+    room.restock(back(lots(MUG=3, BOWL=1)))
+    assert (room.ship(), room.allocate(), room.release(), room.lapse()) == ([], [], [], [])
+    assert (room.counters("MUG"), room.counters("BOWL")) == ((5, 0, 0), (1, 0, 0))

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from bus.messages import Money, Refused
 from catalog import item
-from tests.catalog.histories import DEARER, PRICE, Room, line
+from catalog.contract import RestockStock
+from tests.catalog.histories import DEARER, PRICE, Room, line, lots
 
 SKUS = ("MUG", "BOWL", "CUP")
 IDS = st.sampled_from(("r1", "r2", "r3", "r4"))
@@ -17,6 +18,11 @@ LINES = st.lists(
 STEPS = st.one_of(
     st.tuples(st.just("reserve"), IDS, LINES),
     st.tuples(st.sampled_from(("allocate", "release", "lapse", "ship")), IDS, st.none()),
+    st.tuples(
+        st.sampled_from(("restock", "write off")),
+        IDS,
+        st.tuples(st.sampled_from(("ret_1", "ret_2")), st.sampled_from(SKUS), st.integers(1, 4)),
+    ),
     st.tuples(st.just("count"), st.sampled_from(SKUS), st.integers(0, 8)),
     st.tuples(st.just("price"), st.sampled_from(SKUS), st.sampled_from((PRICE, DEARER))),
 )
@@ -31,6 +37,10 @@ def test_no_piece_is_ever_promised_twice(steps: list[tuple[str, str, object]]) -
             on_hand, reserved, allocated = room.counters(sku)
             assert min(on_hand, reserved, allocated) >= 0
             assert reserved + allocated <= on_hand
+            assert all(
+                r.returned.get(sku, 0) <= r.pieces.get(sku, 0) * (r.status == "shipped")
+                for r in room.reservations.values()
+            )
             assert (reserved, allocated) == (kept(room, sku, "held"), kept(room, sku, "allocated"))
 
 
@@ -52,6 +62,12 @@ def take(room: Room, step: tuple[str, str, object]) -> None:
                 room.lapse(id)
             case "ship", id, _:
                 room.ship(id)
+            case "restock", id, (str(by), str(sku), int(pieces)):
+                back = lots(**{sku: pieces})
+                room.restock(RestockStock(reservation_id=id, return_id=by, restock=back))
+            case "write off", id, (str(by), str(sku), int(pieces)):
+                gone = lots(**{sku: pieces})
+                room.restock(RestockStock(reservation_id=id, return_id=by, write_off=gone))
             case "count", sku, int(pieces):
                 one = room.items[sku]
                 assert one is not None

@@ -20,7 +20,7 @@ from catalog.contract import (
     StockReserved,
 )
 from tests.catalog.conftest import EITHER, Stock, until
-from tests.catalog.histories import DEARER, LATER, PRICE, line, wanted
+from tests.catalog.histories import DEARER, LATER, PRICE, back, line, lots, wanted
 
 pytestmark = EITHER
 
@@ -104,6 +104,23 @@ async def test_an_order_of_events_is_what_the_streams_say_after_a_restart(
     assert await counters(platform.bus) == (3, 1, 0)
     await send(ReleaseStock(reservation_id="r2"))
     assert await counters(platform.bus) == (3, 0, 0)
+
+
+async def test_what_comes_back_is_for_sale_again_once(
+    platform: Platform, home: Context, stock: Stock
+) -> None:
+    await stock(MUG=5, BOWL=5)
+    send = platform.bus.send
+    await send(wanted(line("MUG", 2), line("BOWL", 2)))
+    await send(AllocateStock(reservation_id="r1"))
+    await send(ShipStock(reservation_id="r1"))
+    await asyncio.gather(*(send(back(lots(MUG=1), lots(BOWL=2))) for _ in range(3)))
+    for sku, on_hand in (("MUG", 4), ("BOWL", 3)):
+        assert await counters(platform.bus, sku) == (on_hand, 0, 0)
+    home.streams._memory._kept.clear()
+    await send(back(lots(MUG=1), lots(BOWL=2)))
+    assert await counters(platform.bus) == (4, 0, 0)
+    assert (await outcomes(home))["ReservationReturned"] == 1
 
 
 async def test_a_reservation_lapses_when_its_time_is_up(

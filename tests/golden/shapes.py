@@ -8,6 +8,7 @@ from catalog.commands import Picture
 from catalog.contract import (
     AllocationFailed,
     Line,
+    Lot,
     ReservationLapsed,
     StockDenied,
     StockReserved,
@@ -19,6 +20,7 @@ from catalog.item import (
     ItemReleased,
     ItemRenamed,
     ItemReserved,
+    ItemRestocked,
     ItemShipped,
     PriceChanged,
     StockAdjusted,
@@ -32,7 +34,12 @@ from catalog.product import (
     Variant,
     VariantsChanged,
 )
-from catalog.reservation import ReservationAllocated, ReservationReleased, ReservationShipped
+from catalog.reservation import (
+    ReservationAllocated,
+    ReservationReleased,
+    ReservationReturned,
+    ReservationShipped,
+)
 from delivery.contract import (
     DeliveryCancelled,
     DeliveryDelivered,
@@ -160,6 +167,14 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
             ItemShipped(sku="MUG-BLUE", quantity=1),
             StockAdjusted(sku="MUG-BLUE", change=-2, reason="broken"),
         ],
+        "restocked": [
+            LISTED,
+            STOCKED,
+            ItemReserved(sku="MUG-BLUE", quantity=2),
+            ItemAllocated(sku="MUG-BLUE", quantity=2),
+            ItemShipped(sku="MUG-BLUE", quantity=2),
+            ItemRestocked(sku="MUG-BLUE", quantity=1),
+        ],
     },
     "catalog.products": {
         "listed": [PAGE],
@@ -178,6 +193,23 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
         "denied": [StockDenied(reservation_id="ord_1", reason="out_of_stock", skus=("MUG-BLUE",))],
         "allocated": [RESERVED, ALLOCATED],
         "shipped": [RESERVED, ALLOCATED, ReservationShipped(reservation_id="ord_1")],
+        "returned": [
+            RESERVED,
+            ALLOCATED,
+            ReservationShipped(reservation_id="ord_1"),
+            ReservationReturned(
+                reservation_id="ord_1",
+                return_id="ret_1_1",
+                restock=(Lot(sku="MUG-BLUE", quantity=1),),
+                write_off=(Lot(sku="MUG-RED", quantity=1),),
+            ),
+            ReservationReturned(
+                reservation_id="ord_1",
+                return_id="ret_2_1",
+                restock=(Lot(sku="MUG-BLUE", quantity=1),),
+                write_off=(),
+            ),
+        ],
         "released": [RESERVED, RELEASED],
         "released_before_it_was_asked_for": [RELEASED],
         "lapsed": [RESERVED, LAPSED],
