@@ -33,7 +33,7 @@ def opened(
         attempts: int = 8,
     ) -> AsyncIterator[Shop]:
         platform = Platform(mongo, None, prefix, transport(), Retries(attempts))
-        register(platform, gateway or BuiltinGateway(database, slow=0))
+        register(platform, gateway or BuiltinGateway(database, slow=0), currency="EUR")
         await platform.start(work=True)
         try:
             yield Shop(platform, database)

@@ -15,6 +15,7 @@ from payment.contract import (
     CapturePayment,
     Means,
     Method,
+    RefundPayment,
 )
 from tests.waiting import eventually
 
@@ -35,6 +36,8 @@ class Shop:
         token: str = "pm_card_visa",
         attempt: int = 1,
         method: Method = "card",
+        *,
+        use_credit: bool = False,
     ) -> None:
         await self.bus.send(
             AuthorizePayment(
@@ -43,15 +46,22 @@ class Shop:
                 buyer_id="b1",
                 attempt=attempt,
                 amount=PRICE,
-                means=Means(method=method, token=token),
+                means=Means(method=method, token=token, use_credit=use_credit),
             )
         )
 
     async def cancel(self, payment_id: str) -> None:
         await self.bus.send(CancelPayment(payment_id=payment_id, reference=f"order-{payment_id}"))
 
-    async def capture(self, payment_id: str) -> None:
-        await self.bus.send(CapturePayment(payment_id=payment_id))
+    async def capture(self, payment_id: str, cents: int | None = None) -> None:
+        amount = None if cents is None else Money(amount=cents, currency="EUR")
+        await self.bus.send(CapturePayment(payment_id=payment_id, amount=amount))
+
+    async def refund(self, payment_id: str, cents: int, refund_id: str = "ret_1") -> None:
+        amount = Money(amount=cents, currency="EUR")
+        await self.bus.send(
+            RefundPayment(payment_id=payment_id, refund_id=refund_id, amount=amount)
+        )
 
     async def events(self, payment_id: str) -> list[Event]:
         return [event for event, _ in await self._log.stream(f"payment-{payment_id}")]

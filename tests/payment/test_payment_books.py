@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from payment.calls import RefundRequested, VoidRequested
 from payment.contract import (
     PaymentActionRequired,
     PaymentAuthorized,
@@ -13,7 +14,6 @@ from payment.contract import (
     PaymentRefunded,
     PaymentVoided,
 )
-from payment.payment import RefundRequested, VoidRequested
 from tests.payment.shop import Open
 from tests.waiting import soon
 

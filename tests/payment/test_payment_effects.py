@@ -1,25 +1,30 @@
 """The reader that calls the gateway, on a real bus and MongoDB: charged once, whatever fails."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
-from bus.messages import Money
+from bus.messages import Money, Refused
 from bus.transport import InProcess, Loopback
+from payment import answers
 from payment.builtin import BuiltinGateway
+from payment.calls import AuthorizationRequested, CallFailed
+from payment.calls import OutcomeUnknown as NobodyKnows
+from payment.commands import AskAgain
 from payment.contract import (
-    Means,
+    CapturePayment,
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
     PaymentVoided,
+    RefundPayment,
 )
-from payment.gateway import Approved, Declined, Outcome, OutcomeUnknown
-from payment.payment import AuthorizationRequested
+from payment.gateway import Approved, Declined, Operation, Outcome, OutcomeUnknown
 from tests.payment.shop import PRICE, Open
 from tests.waiting import eventually, soon
 
@@ -35,9 +40,9 @@ class Faulty(BuiltinGateway):
         self.answers = asyncio.Event()
         self.calls = 0
 
-    async def authorize(self, key: str, amount: Money, means: Means, reference: str) -> Outcome:
+    async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
         self.calls += 1
-        outcome = await super().authorize(key, amount, means, reference)
+        outcome = await super().authorize(key, amount, token, reference)
         self.executed.set()
         return await self.answer(outcome)
 
@@ -75,11 +80,47 @@ async def test_a_decline_is_told_with_the_gateways_reason(opened: Open) -> None:
         assert (await shop.happens("p1", PaymentAuthorized)).attempt == 2
 
 
-async def test_store_credit_is_declined_and_no_gateway_is_asked(opened: Open) -> None:
+async def test_credit_that_nobody_has_is_declined_and_no_gateway_is_asked(opened: Open) -> None:
     async with opened() as shop:
         await shop.pay("p1", method="store_credit")
-        assert (await shop.happens("p1", PaymentDeclined)).reason == "store_credit_unavailable"
+        assert (await shop.happens("p1", PaymentDeclined)).reason == "insufficient_credit"
         assert len(await shop.events("p1")) == 1
+
+
+async def test_parts_of_what_was_taken_are_refunded(opened: Open) -> None:
+    async with opened() as shop:
+        await shop.pay("p1")
+        await shop.happens("p1", PaymentAuthorized)
+        await shop.capture("p1", 8_00)
+        await shop.happens("p1", PaymentCaptured)
+        await asyncio.gather(shop.refund("p1", 3_00), shop.refund("p1", 3_00))
+        await shop.refund("p1", 5_00, "ret_2")
+        with pytest.raises(Refused):
+            await shop.refund("p1", 1, "ret_3")
+
+        async def both() -> bool:
+            told = [each for each in await shop.events("p1") if isinstance(each, PaymentRefunded)]
+            return sorted(each.amount.amount for each in told) == [3_00, 5_00]
+
+        await eventually(both)
+        assert shop.ledger("refund") == 2
+
+
+@pytest.mark.parametrize(
+    "amount", [Money(amount=1, currency="USD"), Money(amount=0, currency="EUR")]
+)
+async def test_foreign_money_and_none_at_all_are_refused(opened: Open, amount: Money) -> None:
+    async with opened() as shop:
+        await shop.pay("p1")
+        await shop.happens("p1", PaymentAuthorized)
+        told = await shop.events("p1")
+        for command in (
+            CapturePayment(payment_id="p1", amount=amount),
+            RefundPayment(payment_id="p1", refund_id="r", amount=amount),
+        ):
+            with pytest.raises(Refused):
+                await shop.bus.send(command)
+        assert await shop.events("p1") == told
 
 
 async def test_after_3d_secure_the_buyer_pays_again(opened: Open) -> None:
@@ -179,35 +220,126 @@ async def test_an_answer_that_never_comes_is_looked_up(
         assert gateway.calls == 2
 
 
-async def test_what_nobody_can_say_waits_for_a_person(
+class Lost(Faulty):
+    """The answers about `p1` get lost, and nobody knows, until the line is `mended`."""
+
+    mended = False
+
+    async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
+        if key.startswith("p1") and not self.mended:
+            raise OutcomeUnknown("no answer")
+        return await BuiltinGateway.authorize(self, key, amount, token, reference)
+
+
+async def test_what_nobody_can_say_holds_up_nobody_and_is_asked_again(
     opened: Open, database: Database[dict[str, Any]]
 ) -> None:
-    class Lost(Faulty):
-        async def authorize(self, key: str, amount: Money, means: Means, reference: str) -> Outcome:
-            if key.startswith("p1"):
-                raise OutcomeUnknown("no answer")
-            return Approved()
-
-    async with opened(Lost(database), attempts=2) as shop:
+    gateway = Lost(database)
+    async with opened(gateway) as shop:
         await shop.pay("p1")
         await shop.pay("p2")
-        (parked,) = await eventually(shop.parked)
-        assert parked["stream"] == "payment-p1"
-        assert "does not know it" in parked["error"]
+        told = await shop.happens("p1", NobodyKnows)
+        assert (told.gateway_key, told.tries) == ("p1:authorize:1", 1)
         await shop.happens("p2", PaymentAuthorized)
+        gateway.mended = True
+        await shop.bus.send(AskAgain(payment_id="p1"))
+        await shop.happens("p1", PaymentAuthorized)
+        assert shop.ledger("authorize", _id="p1:authorize:1") == 1
+        assert shop.parked() == []
+
+
+async def test_a_timer_asks_again(
+    opened: Open, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "PAUSES", (timedelta(0),))
+    gateway = Lost(database)
+    async with opened(gateway) as shop:
+        await shop.pay("p1")
+        await shop.happens("p1", NobodyKnows)
+        gateway.mended = True
+        await shop.happens("p1", PaymentAuthorized)
+
+
+async def test_what_the_gateway_has_forgotten_is_looked_up_before_it_is_asked_again(
+    opened: Open, database: Database[dict[str, Any]]
+) -> None:
+    """It was done, the process died for longer than the gateway remembers keys, and woke up."""
+
+    class Forgetful(Faulty):
+        remembers = timedelta(0)
+
+        async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
+            self.calls += 1
+            return await BuiltinGateway.authorize(self, key, amount, token, reference)
+
+    gateway = Forgetful(database)
+    key = "p1:authorize:1"
+    await BuiltinGateway(database).authorize(key, PRICE, "pm_card_visa", "order-p1")
+    async with opened(gateway) as shop:
+        await shop.pay("p1")
+        await shop.happens("p1", PaymentAuthorized)
+        assert gateway.calls == 0
+        await shop.pay("p2")
+        await shop.happens("p2", PaymentAuthorized)
+        assert gateway.calls == 1
+
+
+async def test_who_pays_again_having_seen_to_it_is_not_asked_for_more(
+    opened: Open, database: Database[dict[str, Any]]
+) -> None:
+    class SeenTo(Faulty):
+        async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
+            self.calls += 1
+            return await BuiltinGateway.authorize(self, key, amount, token, reference)
+
+        async def look_up(
+            self, operation: Operation, key: str, authorization: str | None
+        ) -> Outcome | None:
+            return Approved(authorization=key)
+
+    gateway = SeenTo(database)
+    async with opened(gateway) as shop:
+        await shop.pay("p1", "pm_card_threeDSecure2Required")
+        await shop.happens("p1", PaymentActionRequired)
+        await shop.pay("p1", attempt=2)
+        assert (await shop.happens("p1", PaymentAuthorized)).attempt == 1
+        assert (await shop.happens("p1", PaymentDeclined)).attempt == 2
+        assert gateway.calls == 1
 
 
 async def test_a_capture_that_the_gateway_refuses_waits_for_a_person(
     opened: Open, database: Database[dict[str, Any]]
 ) -> None:
-    class Expired(BuiltinGateway):
+    class Refusing(BuiltinGateway):
         async def capture(self, key: str, authorization: str, amount: Money) -> Outcome:
-            return Declined(reason="authorization_expired")
+            if key.endswith(".2"):
+                return await super().capture(key, authorization, amount)
+            return Declined(reason="processing_error")
 
-    async with opened(Expired(database), attempts=2) as shop:
+    async with opened(Refusing(database)) as shop:
         await shop.pay("p1")
         await shop.happens("p1", PaymentAuthorized)
         await shop.capture("p1")
-        (parked,) = await eventually(shop.parked)
-        assert "authorization_expired" in parked["error"]
-        assert PaymentCaptured not in map(type, await shop.events("p1"))
+        assert (await shop.happens("p1", CallFailed)).reason == "processing_error"
+        await shop.bus.send(AskAgain(payment_id="p1"))
+        await shop.happens("p1", PaymentCaptured)
+        assert shop.ledger("capture") == 1
+
+
+async def test_a_hold_that_runs_out_is_renewed_and_then_taken(
+    opened: Open, database: Database[dict[str, Any]]
+) -> None:
+    """Its time is up before anybody asks: by the timer, it stands anew."""
+    gateway = BuiltinGateway(database, holds_for=timedelta(milliseconds=700))
+    async with opened(gateway) as shop:
+        await shop.pay("p1")
+        await shop.happens("p1", PaymentAuthorized)
+
+        async def renewed() -> bool:
+            told = await shop.events("p1")
+            return any(isinstance(each, PaymentAuthorized) and each.attempt > 1 for each in told)
+
+        await eventually(renewed)
+        await shop.capture("p1")
+        await shop.happens("p1", PaymentCaptured)
+        assert shop.ledger("capture") == 1
