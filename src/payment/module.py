@@ -5,6 +5,7 @@ from __future__ import annotations
 from bus.context import Context
 from bus.platform import Platform
 from payment.balance import BALANCE_EVENTS
+from payment.balances import register_balances
 from payment.calls import AuthorizationRequested, CaptureRequested, RefundRequested, VoidRequested
 from payment.commands import AskAgain, RecordOutcome, RenewAuthorization
 from payment.contract import AuthorizePayment, CancelPayment, CapturePayment, RefundPayment
@@ -46,6 +47,8 @@ def register(platform: Platform, gateway: Gateway, *, currency: str) -> Context:
         },
     )
     bus.schedule("payment.clock", SCHEDULES)
+
+    register_balances(bus, home, currency)
 
     queries = Queries(home.view(PAYMENTS))
     bus.handle(GetPayment, queries.get)

@@ -1,5 +1,4 @@
-"""What can happen to a payment, and how it stands afterwards; `rules` says where what may happen is
-decided."""
+"""What can happen to a payment, and how it stands afterwards."""
 
 from __future__ import annotations
 

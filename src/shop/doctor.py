@@ -109,11 +109,26 @@ def _context(context: Context) -> Iterator[Finding]:
             f"{overdue} overdue",
             "see `shop timers`; is `shop serve` running?",
         )
-    if context.name == "ordering":
-        yield from _stuck(database)
+    views = {documents.view.name: documents.collection for documents in context.views}
+    if "orders" in views:
+        yield from _stuck(views["orders"])
+    if "payments" in views:
+        yield from _in_trouble(views["payments"])
 
 
-def _stuck(database: Any) -> Iterator[Finding]:
+def _in_trouble(payments: Any) -> Iterator[Finding]:
+    """Payments that a person may have to look at."""
+    unknown = payments.count_documents({"doc.trouble": "unknown"})
+    if unknown:
+        do = "they are asked again for some hours; see `shop payments list --unknown`"
+        yield Finding("look", "payments", f"{unknown} whose outcome nobody knows", do)
+    failed = payments.count_documents({"doc.trouble": "failed"})
+    if failed:
+        do = "see `shop payments list --failed`"
+        yield Finding("bad", "payments", f"{failed} that the gateway declined too late", do)
+
+
+def _stuck(orders: Any) -> Iterator[Finding]:
     query = {
         "doc.updated_at": {"$lt": now() - STUCK},
         "$or": [
@@ -127,7 +142,7 @@ def _stuck(database: Any) -> Iterator[Finding]:
             },
         ],
     }
-    stuck = [found["_id"] for found in database["view_orders_v1"].find(query, {"_id": 1}).limit(20)]
+    stuck = [found["_id"] for found in orders.find(query, {"_id": 1}).limit(20)]
     for order_id in stuck:
         yield Finding("bad", "stuck order", order_id, f"look at `shop orders history {order_id}`")
     if not stuck:
