@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never, get_args
 
-from bus.messages import Event, Money
+from bus.messages import MAX_INTEGER, Event, Money, Refused
 
 
 class CreditGranted(Event, name="payment.CreditGranted"):
@@ -56,10 +56,14 @@ BALANCE_EVENTS: tuple[type[Event], ...] = get_args(BalanceEvent)
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A buyer's credit: all of it, and what of it is set aside under which name."""
+    """A buyer's credit: all of it, and what of it is set aside under which name.
+
+    `granted` is all that was ever given. What is spent may come back, so the balance is never more.
+    """
 
     buyer_id: str
     balance: Money
+    granted: Money
     holds: Mapping[str, Money] = field(default_factory=dict)
 
     @property
@@ -73,14 +77,49 @@ class Ledger:
         return self.balance - self.held
 
 
+def grant(ledger: Ledger | None, granted: CreditGranted, currency: str) -> list[BalanceEvent]:
+    """Give the buyer credit, in the shop's currency and the one of the credit that is there.
+
+    Refused with `nothing_to_credit`, `foreign_currency` and `balance_too_large`.
+    """
+    buyer_id, amount = granted.buyer_id, granted.amount
+    if not amount.amount:
+        raise Refused("nothing_to_credit", f"{amount} is no credit for {buyer_id}: give more")
+    if amount.currency != currency:
+        raise Refused(
+            "foreign_currency",
+            f"{amount} is not in the shop's currency: give credit in {currency}",
+            currency=currency,
+        )
+    if ledger is None:
+        return [granted]
+    if amount.currency != ledger.balance.currency:
+        raise Refused(
+            "foreign_currency",
+            f"{buyer_id} has {ledger.balance} from when the shop had another currency, and a buyer"
+            " has credit in one: give this under another buyer id",
+            currency=ledger.balance.currency,
+        )
+    if ledger.granted.amount + amount.amount > MAX_INTEGER:
+        raise Refused(
+            "balance_too_large",
+            f"{buyer_id} has been given {ledger.granted}, and with {amount} that is more than can"
+            " be kept: give less",
+            granted=ledger.granted,
+        )
+    return [granted]
+
+
 def evolve(ledger: Ledger | None, event: BalanceEvent) -> Ledger:
     """A buyer's credit after an event."""
     if ledger is None:
         if not isinstance(event, CreditGranted | CreditReturned):
             raise ValueError(f"{event.type_name} before {event.buyer_id} had any credit")
-        ledger = Ledger(event.buyer_id, event.amount.zero())
+        ledger = Ledger(event.buyer_id, event.amount.zero(), event.amount.zero())
     match event:
-        case CreditGranted(amount=amount) | CreditReturned(amount=amount):
+        case CreditGranted(amount=amount):
+            return replace(ledger, balance=ledger.balance + amount, granted=ledger.granted + amount)
+        case CreditReturned(amount=amount):
             return replace(ledger, balance=ledger.balance + amount)
         case CreditHeld(hold=hold, amount=amount):
             return replace(ledger, holds={**ledger.holds, hold: amount})
