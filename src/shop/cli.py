@@ -16,6 +16,7 @@ import catalog.admin
 import delivery.admin
 import ordering.admin
 import payment.admin
+import payment.balance_admin
 from bus.console import AsJson, show
 from shop import log_admin, parked_admin, views_admin, work_admin
 
@@ -49,6 +50,7 @@ app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(delivery.admin.deliveries(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(payment.admin.commands(opened), name="payments")
+app.add_typer(payment.balance_admin.commands(opened), name="balances")
 app.add_typer(log_admin.commands(opened), name="log")
 app.add_typer(parked_admin.commands(opened), name="parked")
 app.add_typer(views_admin.commands(partial(opened, work=False)), name="views")

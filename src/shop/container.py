@@ -24,6 +24,7 @@ from delivery.tariff import Tariff
 from maps import module as maps_module
 from ordering import module as ordering_module
 from ordering import routes as ordering_routes
+from payment import balance_routes
 from payment import module as payment_module
 from payment.builtin import BuiltinGateway
 from shop.keys import Keys
@@ -126,4 +127,5 @@ class Shop(containers.DeclarativeContainer):
         providers.Object(ordering_routes.endpoints),
         providers.Object(catalog_routes.endpoints),
         providers.Object(delivery_routes.endpoints),
+        providers.Object(balance_routes.endpoints),
     )

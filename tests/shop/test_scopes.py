@@ -26,6 +26,7 @@ ROWS = [
     ("GET", "/v1/products/{product_id}", "shop"),
     ("GET", "/v1/products/{product_id}/images/{n}", "shop"),
     ("POST", "/v1/deliveries/{delivery_id}/checkpoints", "carrier"),
+    ("GET", "/v1/balances/{buyer_id}", "shop"),
 ]
 """API.md's table, as far as it is built."""
 
@@ -34,7 +35,8 @@ OPEN = {"/livez", "/readyz", "/openapi.json", "/docs"}
 
 async def ask(client: Client, row: Endpoint, **ids: str) -> httpx.Response:
     """What a row answers; the things in its path are those named, or unknown."""
-    known = {"order_id": "ghost", "product_id": "ghost", "delivery_id": "ghost", "n": "1", **ids}
+    things = ("order_id", "product_id", "delivery_id", "buyer_id")
+    known = {**dict.fromkeys(things, "ghost"), "n": "1", **ids}
     path = row.path.format(**known)
     if row.method == "GET":
         return await client.get(path)
