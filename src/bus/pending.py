@@ -46,6 +46,8 @@ class Pending:
     after: tuple[Pending, ...]
     verdict: Outcome | None = None
     """What the writer found; set by its thread, told on the event loop by `settle`."""
+    in_doubt: bool = False
+    """Whether it was sent and nobody knows what became of it: it may be in the log."""
     told: bool = False
     then: Callable[[], None] = lambda: None
     """Called first when the verdict is told."""

@@ -124,6 +124,8 @@ class Writer:
                     "log.uncertain", context=self._context, decisions=len(todo), error=trouble
                 )
                 self._head = None
+                for pending in todo:
+                    pending.in_doubt = True
                 pause = max(pause, 0.05)
                 with suppress(PyMongoError):  # still away: the next insert will tell
                     self._look_up(todo)
@@ -234,8 +236,9 @@ class Writer:
             if (document := found.get(pending.command)) is None:
                 continue
             position = int(document.pop("_id"))
-            # It is ours, if only the answer was lost; then what was made upon it stands too.
-            if bson.encode(document) == pending.body:
+            # It is ours, if only the answer was lost; then what was made upon it stands too. Else
+            # it is a twin's, decided elsewhere in the same millisecond.
+            if pending.in_doubt and bson.encode(document) == pending.body:
                 pending.verdict = pending.commit(position)
             else:
                 pending.verdict = Repeated(position)

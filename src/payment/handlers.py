@@ -45,12 +45,11 @@ class Handlers:
     async def authorize(self, asked: AuthorizePayment, envelope: Envelope[Any]) -> None:
         """Have money set aside."""
         self._check(asked.amount)
-        nothing = asked.amount.zero()
         means = asked.means
         await self._decide(
             asked.payment_id,
             lambda payment, ledger: authorize(
-                payment, asked, nothing if ledger is None else ledger.available, now()
+                payment, asked, spendable(ledger, self._currency), now()
             ),
             envelope,
             new=asked.attempt == 1,
@@ -153,3 +152,10 @@ class Handlers:
                 f"{amount} is not in the shop's currency: ask for an amount in {self._currency}",
                 currency=self._currency,
             )
+
+
+def spendable(ledger: Ledger | None, currency: str) -> Money:
+    """What a buyer can spend; what was granted in a currency that the shop had before, cannot."""
+    if ledger is None or ledger.balance.currency != currency:
+        return Money(amount=0, currency=currency)
+    return ledger.available
