@@ -28,7 +28,8 @@ WAITING = {
 
 
 def findings(database: Any) -> list[str]:
-    return [found.detail for found in doctor._stuck(database) if found.state == "bad"]
+    orders = database[f"view_{ORDERS.name}_v{ORDERS.version}"]
+    return [found.detail for found in doctor._stuck(orders) if found.state == "bad"]
 
 
 @pytest.mark.parametrize("stage", SHAPES)
