@@ -49,6 +49,7 @@ from delivery.contract import (
     Slot,
 )
 from delivery.delivery import CheckpointRecorded
+from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering.histories import SHAPES as ORDERS
 from tests.payment import histories as payment
 
@@ -133,7 +134,9 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
             payment.authorized(2),
         ],
         "cancelled_before_it_began": [payment.VOIDED],
+        **PAYMENTS,
     },
+    "payment.balances": BALANCES,
     "delivery": {
         "scheduled": [SCHEDULED],
         "on_the_road": ON_THE_ROAD,

@@ -25,7 +25,8 @@ from delivery.handlers import DELIVERY
 from delivery.views import document
 from ordering.order import OrderEvent
 from ordering.views import orders, present
-from payment.handlers import payments
+from payment.balance import BalanceEvent, Ledger
+from payment.handlers import balances, payments
 from payment.payment import Payment, PaymentEvent
 from tests.golden.shapes import SHAPES, WRITTEN
 
@@ -48,11 +49,40 @@ def as_json(shape: type[Any]) -> Callable[[Any], Any]:
     return lambda state: adapter.dump_python(state, mode="json")
 
 
+def as_paid(payment: Payment) -> dict[str, Any]:
+    """Shows how a payment stands, with each call by its key.
+
+    `capture` and `refunding` were part of the state before there were parts and refunds.
+    """
+    shown: dict[str, Any] = as_json(Payment)(payment)
+    of_all = {call.asked.gateway_key: (call.asked.tries, call.status) for call in payment.calls}
+    capture = "not_asked" if payment.capturing is None else "requested"
+    return {
+        **shown,
+        "calls": {
+            key: {"tries": tries, "status": status} for key, (tries, status) in of_all.items()
+        },
+        "capture": capture if payment.captured is None else "captured",
+        "refunding": bool(payment.refunds),
+    }
+
+
+def as_credit(ledger: Ledger) -> dict[str, Any]:
+    """Shows how a buyer's credit stands, and what of it is set aside."""
+    return {
+        "buyer_id": ledger.buyer_id,
+        "balance": ledger.balance.model_dump(),
+        "available": ledger.available.model_dump(),
+        "holds": {name: amount.model_dump() for name, amount in ledger.holds.items()},
+    }
+
+
 SORTS: Mapping[str, Sort] = {
     "ordering": Sort(
         get_args(OrderEvent), orders, lambda order: present(order, 1).model_dump(mode="json")
     ),
-    "payment": Sort(get_args(PaymentEvent), payments, as_json(Payment)),
+    "payment": Sort(get_args(PaymentEvent), payments, as_paid),
+    "payment.balances": Sort(get_args(BalanceEvent), balances, as_credit),
     "delivery": Sort(
         get_args(DeliveryEvent), DELIVERY, lambda it: document(it, None).model_dump(mode="json")
     ),
