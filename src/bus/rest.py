@@ -32,15 +32,21 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?!\d)", re.IGNORECASE)
 Scope = Literal["shop", "carrier", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+Signature = Literal["signature"]
+SIGNED: Signature = "signature"
+"""What opens an endpoint instead of a key: the asker's signature of the body, as it came. The
+endpoint itself checks it, on `Ask.body`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request from outside: who asks, and the message in its envelope (`None` when it has
-    none)."""
+    none). `body` is there where it is signed."""
 
     http: HttpRequest
     principal: Principal
     envelope: Envelope[Any]
+    body: bytes = b""
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -53,13 +59,13 @@ class Endpoint:
     """One row of the REST surface. It is served, documented and tested from this table.
 
     `message` is the command or query, made of the body or the query string, and of the path's
-    parameters. `answer` is the model of a successful answer (`None`: not JSON), `creates` says that
-    an Idempotency-Key is required.
+    parameters; of the path's alone where the body is signed. `answer` is the model of a successful
+    answer (`None`: not JSON), `creates` says that an Idempotency-Key is required.
     """
 
     method: Literal["GET", "POST"]
     path: str
-    scope: Scope
+    scope: Scope | Signature
     call: Callable[[Ask], Awaitable[Response]]
     summary: str
     message: type[Message]
@@ -123,12 +129,12 @@ async def read(
     endpoint: Endpoint, http: HttpRequest, principal: Principal, traceparent: str | None
 ) -> Ask:
     """Parse a request into its message and envelope; raises `Problem`."""
-    if endpoint.method == "GET":
-        return Ask(
-            http,
-            principal,
-            sealed(from_query(endpoint, http), principal=principal, traceparent=traceparent),
+    signed = endpoint.scope == SIGNED
+    if endpoint.method == "GET" or signed:
+        asked: Envelope[Any] = sealed(
+            from_query(endpoint, http), principal=principal, traceparent=traceparent
         )
+        return Ask(http, principal, asked, await body_of(http) if signed else b"")
     message = from_body(endpoint, http, await body_of(http))
     key = idempotency_key(http, required=endpoint.creates)
     envelope: Envelope[Any] = sealed(

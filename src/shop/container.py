@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 from pymongo import MongoClient
@@ -26,9 +28,14 @@ from ordering import module as ordering_module
 from ordering import routes as ordering_routes
 from payment import balance_routes
 from payment import module as payment_module
+from payment import routes as payment_routes
 from payment.builtin import BuiltinGateway
 from shop.keys import Keys
 from shop.settings import Settings
+
+if TYPE_CHECKING:
+    from payment.stripe import StripeGateway
+    from payment.webhooks import StripeWebhooks
 
 
 def cache_client(url: str) -> Redis:
@@ -60,6 +67,26 @@ def retries(settings: Settings) -> Retries:
         settings.retry_first_pause.total_seconds(),
         settings.retry_longest_pause.total_seconds(),
     )
+
+
+def stripe_gateway(settings: Settings) -> StripeGateway:
+    """Stripe, as the operator set it."""
+    from payment.stripe import StripeGateway  # which takes a while to load: only where it is used
+
+    return StripeGateway(
+        settings.stripe_api_key or "",
+        base=settings.stripe_api_base,
+        return_url=settings.stripe_return_url,
+    )
+
+
+def webhooks(settings: Settings, gateway: Any) -> Mapping[str, StripeWebhooks]:
+    """Those of the gateway that is in use, by its name; the built-in one has none."""
+    if settings.payment_gateway != "stripe":
+        return {}
+    from payment.webhooks import StripeWebhooks
+
+    return {gateway.name: StripeWebhooks(gateway, settings.stripe_webhook_secret or "")}
 
 
 def database(mongo: MongoClient[dict[str, Any]], prefix: str, name: str) -> Any:
@@ -98,9 +125,13 @@ class Shop(containers.DeclarativeContainer):
         Keys, providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
     )
 
-    gateway = providers.Singleton(
-        BuiltinGateway,
-        providers.Callable(database, mongo, settings.provided.mongodb_prefix, "payment"),
+    gateway = providers.Selector(
+        settings.provided.payment_gateway,
+        builtin=providers.Singleton(
+            BuiltinGateway,
+            providers.Callable(database, mongo, settings.provided.mongodb_prefix, "payment"),
+        ),
+        stripe=providers.Singleton(stripe_gateway, settings),
     )
 
     maps = providers.Singleton(maps_module.register, platform)
@@ -128,4 +159,9 @@ class Shop(containers.DeclarativeContainer):
         providers.Object(catalog_routes.endpoints),
         providers.Object(delivery_routes.endpoints),
         providers.Object(balance_routes.endpoints),
+        providers.Factory(
+            partial,
+            payment_routes.endpoints,
+            webhooks=providers.Callable(webhooks, settings, gateway),
+        ),
     )

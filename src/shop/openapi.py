@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from pydantic import create_model
+from pydantic import ConfigDict, create_model
 from spectree import Response, SpecTree
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bus.messages import Command, Model
-from bus.rest import Endpoint
+from bus.rest import SIGNED, Endpoint
 
 
 class ProblemDetails(Model):
@@ -33,7 +33,7 @@ class ProblemDetails(Model):
 
 
 PROBLEMS = {
-    "400": "Malformed, or no Idempotency-Key",
+    "400": "Malformed, or no Idempotency-Key, or no good signature",
     "401": "No key that opens",
     "403": "A key for something else",
     "404": "Unknown, or another client's",
@@ -59,6 +59,10 @@ def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         validation_error_model=ProblemDetails,
         security_schemes=[
             {"name": "key", "data": {"type": "http", "scheme": "bearer"}},
+            {
+                "name": SIGNED,
+                "data": {"type": "apiKey", "field_in": "header", "name": "Stripe-Signature"},
+            },
         ],
     )
     routes = [Route(row.path, _stand_in(tree, row), methods=[row.method]) for row in endpoints]
@@ -84,7 +88,7 @@ def _stand_in(tree: SpecTree, row: Endpoint) -> Callable[..., Any]:
         json=asked if row.method == "POST" else None,
         resp=Response(**told),
         tags=[row.message.type_name.partition(".")[0]],
-        security={"key": []},
+        security={SIGNED if row.scope == SIGNED else "key": []},
         operation_id=_operation_id(row),
         skip_validation=True,
     )(stand_in)
@@ -99,6 +103,8 @@ def _operation_id(row: Endpoint) -> str:
 
 def _problems(row: Endpoint) -> list[str]:
     """The statuses of its problems."""
+    if row.scope == SIGNED:
+        return ["400", "404", "413", "415", "503"]
     found = ["401", "403", "422", "503"]
     if "{" in row.path:
         found.append("404")
@@ -110,7 +116,10 @@ def _problems(row: Endpoint) -> list[str]:
 
 
 def _without_path(row: Endpoint) -> Any:
-    """The message as it stands in the body or the query string: the path says the rest."""
+    """The message as it stands in the body or the query string: the path says the rest. A body
+    that is signed is whatever its sender makes it."""
+    if row.scope == SIGNED:
+        return create_model(row.message.__name__, __config__=ConfigDict(extra="allow"))
     fields: dict[str, Any] = {
         name: (field.annotation, field)
         for name, field in row.message.model_fields.items()
@@ -269,8 +278,9 @@ summary {{ cursor: pointer; opacity: .75; }}
 </style>
 <header><h1>{title} {version}</h1>
 <p>The whole contract is <a href="/openapi.json">openapi.json</a>. Send <code>Authorization: Bearer
-&lt;key&gt;</code> with every request; <code>shop keys create</code> makes a key. Errors are
-<code>application/problem+json</code>, and <code>code</code> says which.</p></header>
+&lt;key&gt;</code> with every request, but with those that are signed; <code>shop keys create</code>
+makes a key. Errors are <code>application/problem+json</code>, and <code>code</code> says which.</p>
+</header>
 <nav>{links}</nav>
 <main>{rows}</main>
 """

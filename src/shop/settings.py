@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,7 @@ from pydantic import (
     NonNegativeInt,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo.errors import PyMongoError
@@ -70,6 +72,23 @@ def _redis(url: str) -> str:
     return url
 
 
+def _web(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
+        raise ValueError("must look like https://host")
+    return url
+
+
+def _needed_by_stripe(value: str | None, info: ValidationInfo) -> str | None:
+    if value is None and info.data.get("payment_gateway") == "stripe":
+        raise ValueError("SHOP_PAYMENT_GATEWAY=stripe needs it: Stripe's dashboard shows it")
+    return value
+
+
+StripeSecret = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None, AfterValidator(_needed_by_stripe)
+]
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
 
 Whole = Annotated[NonNegativeInt, BeforeValidator(_whole)]
@@ -93,7 +112,12 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(None, repr=False)
     currency: Currency = "EUR"
 
-    payment_gateway: Literal["builtin"] = "builtin"
+    payment_gateway: Literal["builtin", "stripe"] = "builtin"
+    stripe_api_key: StripeSecret = Field(None, repr=False, validate_default=True)
+    stripe_api_base: Annotated[str, AfterValidator(_web)] = "https://api.stripe.com"
+    stripe_webhook_secret: StripeSecret = Field(None, repr=False, validate_default=True)
+    stripe_return_url: Annotated[str, AfterValidator(_web)] | None = None
+
     router: Literal["builtin"] = "builtin"
     geocoder: Literal["builtin"] = "builtin"
     transport: Literal["inprocess", "loopback"] = "inprocess"

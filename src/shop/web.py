@@ -22,13 +22,15 @@ from bus.messages import Principal
 from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
-from bus.rest import Endpoint, read, waits
+from bus.rest import SIGNED, Endpoint, read, waits
 from bus.tasks import ended
 from shop.keys import Keys
 from shop.openapi import openapi, page
 
 log = structlog.get_logger(__name__)
 
+UNKNOWN = Principal(scope=SIGNED, name="unknown")
+"""Who asks, while nobody has looked at their signature."""
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
@@ -142,7 +144,12 @@ def failed(request: Request, error: Exception) -> Response:
 
 
 async def authenticated(request: Request, keys: Keys, scope: str) -> Principal:
-    """Who asks, by their key; raises `Problem` 401, or 403 when the key is for something else."""
+    """Who asks, by their key; raises `Problem` 401, or 403 when the key is for something else.
+
+    Whoever signs what they send is known once the endpoint has checked it.
+    """
+    if scope == SIGNED:
+        return UNKNOWN
     kind, _, bearer = request.headers.get("authorization", "").partition(" ")
     principal = (
         await keys.principal(bearer.strip()) if kind.lower() == "bearer" and bearer else None

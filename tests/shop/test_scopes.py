@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bus.rest import SCOPES, Endpoint
+from bus.rest import SCOPES, SIGNED, Endpoint
 from shop.keys import TRUSTED_FOR, Keys
 from tests.shop.clients import Client, Running, basket, problem
 
@@ -27,6 +27,7 @@ ROWS = [
     ("GET", "/v1/products/{product_id}/images/{n}", "shop"),
     ("POST", "/v1/deliveries/{delivery_id}/checkpoints", "carrier"),
     ("GET", "/v1/balances/{buyer_id}", "shop"),
+    ("POST", "/v1/payments/webhooks/{gateway}", "signature"),
 ]
 """API.md's table, as far as it is built."""
 
@@ -35,12 +36,17 @@ OPEN = {"/livez", "/readyz", "/openapi.json", "/docs"}
 
 async def ask(client: Client, row: Endpoint, **ids: str) -> httpx.Response:
     """What a row answers; the things in its path are those named, or unknown."""
-    things = ("order_id", "product_id", "delivery_id", "buyer_id")
+    things = ("order_id", "product_id", "delivery_id", "buyer_id", "gateway")
     known = {**dict.fromkeys(things, "ghost"), "n": "1", **ids}
     path = row.path.format(**known)
     if row.method == "GET":
         return await client.get(path)
     return await client.post(path, dict(row.example or {}))
+
+
+def keyed(shop: Running) -> list[Endpoint]:
+    """The rows that a key opens."""
+    return [row for row in shop.endpoints if row.scope != SIGNED]
 
 
 async def test_the_surface_is_what_the_outside_contract_says(shop: Running) -> None:
@@ -54,7 +60,7 @@ async def test_without_a_key_that_opens_nothing_is_answered(shop: Running) -> No
     await shop.keys.revoke(revoked)
     prefix = (await shop.keys.create("here", "shop")).partition(".")[0]
     for key in (None, "nonsense", revoked, f"{prefix}.{'x' * 43}", f"{prefix}.", "sk_"):
-        for row in shop.endpoints:
+        for row in keyed(shop):
             answer = await ask(shop.with_key(key), row)
             problem(answer, 401, "unauthorized")
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -64,7 +70,7 @@ async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
     shop: Running,
 ) -> None:
     clients = {scope: await shop.client(scope) for scope in SCOPES}
-    for row in shop.endpoints:
+    for row in keyed(shop):
         for scope, client in clients.items():
             answer = await ask(client, row)
             if scope == row.scope:
@@ -73,6 +79,13 @@ async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
             else:
                 assert f"scope {row.scope}" in problem(answer, 403, "forbidden")["detail"]
     assert await shop.commits_of(clients["carrier"], clients["admin"]) == 0
+
+
+async def test_no_key_opens_what_is_signed(shop: Running) -> None:
+    rows = [row for row in shop.endpoints if row.scope == SIGNED]
+    assert [row.path for row in rows] == ["/v1/payments/webhooks/{gateway}"]
+    for client in (shop.with_key(None), await shop.client("admin")):
+        problem(await ask(client, rows[0]), 404, "unknown_gateway")
 
 
 async def test_another_clients_order_is_unknown_everywhere(shop: Running, web: Client) -> None:

@@ -66,7 +66,10 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_MONGODB_URL", "mongodb://db:port", "mongodb://host:27017"),
         ("SHOP_REDIS_URL", "localhost:6379", "redis://host:6379/0"),
         ("SHOP_REDIS_URL", "redis://cache:port", "redis://host:6379/0"),
-        ("SHOP_PAYMENT_GATEWAY", "stripe", "knows only 'builtin'"),
+        ("SHOP_PAYMENT_GATEWAY", "paypal", "knows only 'builtin' or 'stripe'"),
+        ("SHOP_STRIPE_API_KEY", "sk_test s3cret", "must match"),
+        ("SHOP_STRIPE_API_BASE", "api.stripe.com", "https://host"),
+        ("SHOP_STRIPE_RETURN_URL", "javascript:alert(1)", "https://host"),
         ("SHOP_ROUTER", "osrm", "knows only 'builtin'"),
         ("SHOP_GEOCODER", "nominatim", "knows only 'builtin'"),
         ("SHOP_TRANSPORT", "nats", "knows only 'inprocess' or 'loopback'"),
@@ -91,6 +94,22 @@ def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_ROUTER", "compass")
     with pytest.raises(BadSettings, match=r"SHOP_CURRENCY: .*; SHOP_ROUTER: "):
         load()
+
+
+def test_stripe_needs_its_secrets_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().stripe_api_base == "https://api.stripe.com"
+    monkeypatch.setenv("SHOP_PAYMENT_GATEWAY", "stripe")
+    with pytest.raises(BadSettings) as refused:
+        load()
+    first, second = str(refused.value).split("; ")
+    assert first.startswith("SHOP_STRIPE_API_KEY: SHOP_PAYMENT_GATEWAY=stripe needs it")
+    assert second.startswith("SHOP_STRIPE_WEBHOOK_SECRET: SHOP_PAYMENT_GATEWAY=stripe needs it")
+    monkeypatch.setenv("SHOP_STRIPE_API_KEY", "sk_test_s3cret")
+    monkeypatch.setenv("SHOP_STRIPE_WEBHOOK_SECRET", "whsec_s3cret")
+    settings = load()
+    shown = dict(listing(settings))
+    assert shown["SHOP_STRIPE_API_KEY"] == shown["SHOP_STRIPE_WEBHOOK_SECRET"] == "***"
+    assert "s3cret" not in f"{shown} {settings!r}"
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
