@@ -1,5 +1,6 @@
-"""The shop as the fault suite runs it: the product's own CLI, with the test's gateway, and with the
-faults planted that the suite must find: `python -m tests.faults.app serve --port 0`."""
+"""The shop as the fault suite runs it: the product's own CLI, which may die upon an answer of the
+gateway's, and with the faults planted that the suite must find: `python -m tests.faults.app serve
+--port 0`."""
 
 from __future__ import annotations
 
@@ -8,26 +9,25 @@ import random
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 from dependency_injector import providers
 
 from bus.envelope import Envelope
 from maps.geocoder import Geocoder
+from payment.calls import AuthorizationRequested
 from payment.effects import Effects
-from payment.gateway import Outcome
-from payment.payment import AuthorizationRequested
+from payment.stripe import StripeGateway
+from payment.stripe_objects import Seen
 from shop import cli
 from shop.child import end_with_parent
 from shop.container import Shop
 from tests.faults import plants
-from tests.faults.ledger import Call
-from tests.faults.remote_gateway import RemoteGateway
 from tests.journeys.lossy import Lossy
 
-GATEWAY = "STOREFOLD_GATEWAY"
-"""Names the address of the test's gateway."""
+PATIENCE = 2.0
+"""Seconds for which an answer of the gateway's is waited for."""
 
 PLANT = "STOREFOLD_PLANT"
 """Names the faults to plant, separated by commas."""
@@ -46,16 +46,20 @@ POISON = "STOREFOLD_POISON"
 """Names a file. While it is there, one order in as many as it says cannot be paid for."""
 
 
-class Mortal(RemoteGateway):
+S = TypeVar("S", bound=Seen)
+
+
+class Mortal(StripeGateway):
     """Hears the answer and dies."""
 
     chance = 0.0
 
-    async def _call(self, call: Call) -> Outcome:
-        outcome = await super()._call(call)
-        if random.random() < self.chance:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return outcome
+    async def _told(self, kind: type[S], key: str, made: Any) -> S:
+        try:
+            return await super()._told(kind, key, made)
+        finally:
+            if random.random() < self.chance:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 def poison(file: Path) -> None:
@@ -95,7 +99,13 @@ def main() -> None:
         poison(Path(file))
     if seed := os.environ.get(LOSSY):
         Shop.transport.override(providers.Singleton(Lossy, seed))
-    Shop.gateway.override(providers.Singleton(Mortal, os.environ[GATEWAY]))
+    hasty = providers.Singleton(
+        Mortal,
+        Shop.settings.provided.stripe_api_key,
+        base=Shop.settings.provided.stripe_api_base,
+        timeout=PATIENCE,
+    )
+    Shop.gateway.override(hasty)
     if term := os.environ.get(TERM):
         plants.shorten_leases(float(term))
     for name in filter(None, os.environ.get(PLANT, "").split(",")):

@@ -15,11 +15,11 @@ import httpx
 
 from bus.audit import Audit
 from tests.faults.books import Books
-from tests.faults.ledger import Ledger
 from tests.faults.operations import Customers, Operation, Told
 from tests.faults.positions import Positions
 from tests.faults.rig import Rig
 from tests.ordering.whole import at_rest
+from tests.payment.stripe_process.ledger import Ledger
 
 WITHIN = 60.0
 """Seconds after the last fault within which every order has come to rest."""
@@ -179,6 +179,9 @@ def charged_once(evidence: Evidence) -> Iterator[str]:
         refunds = [key for hold in holds for key in hold.refunds]
         if len(captures) > 1 or len(refunds) > 1:
             yield f"{order_id} was captured under {captures} and refunded under {refunds}"
+        for hold in holds:
+            if not 0 <= hold.kept <= hold.captured <= hold.amount:
+                yield f"{order_id}: more was taken than held, or given back than taken: {hold}"
 
 
 def positions_never_go_back(evidence: Evidence) -> Iterator[str]:
@@ -201,14 +204,14 @@ def money_is_as_the_orders_say(evidence: Evidence) -> Iterator[str]:
     of_orders = evidence.ledger.of_orders()
     for order in evidence.books.orders.values():
         holds = of_orders.get(order.order_id, [])
-        held = sum(hold.standing for hold in holds)
-        kept = sum(hold.kept for hold in holds)
+        held = [hold.amount for hold in holds if hold.standing]
+        kept = [hold.kept for hold in holds if hold.kept]
         stands = order.status in ("confirmed", "completed")
         taken = order.payment_status == "captured"
-        if held + kept != stands or kept != taken:
+        if held + kept != [order.total.amount] * stands or bool(kept) != taken:
             yield (
-                f"{order.order_id} is {order.status} and {order.payment_status}, but the gateway"
-                f" holds {held} and has taken {kept} times: {holds}"
+                f"{order.order_id}, {order.total}, is {order.status} and {order.payment_status},"
+                f" but the gateway holds {held} and has taken {kept}: {holds}"
             )
     for order_id in of_orders.keys() - evidence.books.orders.keys():
         yield f"{order_id} is known to the gateway only"

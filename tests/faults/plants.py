@@ -26,8 +26,7 @@ from bus.rota import Rota
 from bus.tasks import in_thread
 from bus.writer import Writer, head_of
 from payment.gateway import Outcome
-from tests.faults.ledger import Call
-from tests.faults.remote_gateway import RemoteGateway
+from payment.stripe import StripeGateway
 
 BEHIND = 0.1
 """Seconds by which a write comes after its acknowledgement, where that is planted."""
@@ -97,14 +96,17 @@ def new_key_per_retry() -> None:
     """Asked again, the gateway takes it for another call."""
     asked: Counter[str] = Counter()
 
-    async def forgetful(self: RemoteGateway, call: Call) -> Outcome:
-        asked[call.key] += 1
-        again = f"{call.key}-{asked[call.key]}" if asked[call.key] > 1 else call.key
-        own = {"key": again, "authorization": again} if call.operation == "authorize" else {}
-        outcome: Outcome = await real(self, Call(**{**vars(call), "key": again, **own}))
-        return outcome
+    def forgetful(operation: str) -> None:
+        async def call(self: StripeGateway, key: str, *about: Any) -> Outcome:
+            asked[key] += 1
+            again = f"{key}-{asked[key]}" if asked[key] > 1 else key
+            outcome: Outcome = await real(self, again, *about)
+            return outcome
 
-    real = replace(RemoteGateway, "_call", forgetful)
+        real = replace(StripeGateway, operation, call)
+
+    for operation in ("authorize", "capture", "void", "refund"):
+        forgetful(operation)
 
 
 def no_fencing() -> None:

@@ -22,8 +22,13 @@ from shop.settings import Settings
 from tests.faults import app
 from tests.journeys.conftest import Keys, stocked
 from tests.journeys.processes import Process
+from tests.payment.stripe_process.running import API_KEY, WEBHOOK_SECRET, StripeProcess
 
 ROOT = Path(__file__).parents[2]
+
+MOOD = {"lose": 0.05, "slow": 0.3, "fail": 0.03, "refuse": 0.05}
+"""How often, of all calls, the gateway loses the answer, answers late, answers that something broke
+though all was done, or does not take the call at all."""
 
 MORTALITY = 0.05
 """How often a mortal process dies, of all answers."""
@@ -82,7 +87,8 @@ class Rig:
     """A stocked shop: its gateway, its replicas, its keys.
 
     `settings` are `SHOP_*` without the prefix; `plant` names planted faults, `term` the seconds
-    that a lease lasts, `deaths` how many processes die upon an answer of the gateway's.
+    that a lease lasts, `deaths` how many processes die upon an answer of the gateway's. With
+    `rings`, the gateway's webhooks come, twice each and in any order.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class Rig:
         term: float | None = None,
         lossy: bool = False,
         deaths: int = 0,
+        rings: bool = False,
         **settings: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +118,8 @@ class Rig:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(
             mongodb_url, tz_aware=True, readConcernLevel="majority"
         )
-        self.ledger = folder / "ledger.jsonl"
         self._deaths = deaths
+        self._rings = rings
         self.poison = folder / "poison"
         self._folder = folder
         self._environment = {
@@ -133,9 +140,16 @@ class Rig:
         with ThreadPoolExecutor(1) as another:  # this one may have an event loop at work
             filled = another.submit(lambda: asyncio.run(stocked(self.settings)))
         self.keys: Keys = filled.result()
-        self.gateway = self._process("tests.faults.gateway", str(self.ledger), seed)
+        self.gateway = StripeProcess(folder, seed)
         self.gateway.until_ready()
-        self._environment[app.GATEWAY] = self.gateway.address
+        self.gateway.mood(**MOOD)
+        self.ledger = self.gateway.ledger
+        self._environment |= {
+            "SHOP_PAYMENT_GATEWAY": "stripe",
+            "SHOP_STRIPE_API_BASE": self.gateway.address,
+            "SHOP_STRIPE_API_KEY": API_KEY,
+            "SHOP_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        }
 
     @property
     def addresses(self) -> list[str]:
@@ -147,6 +161,7 @@ class Rig:
         self.replicas = [self._replica() for _ in range(replicas)]
         for replica in self.replicas:
             replica.until_ready()
+        self._aim()
 
     def kill(self, number: int) -> None:
         """Kill -9 a replica and start another one in its place; returns before that is ready."""
@@ -154,6 +169,7 @@ class Rig:
         dead.kill()
         dead.end()
         self.replicas[number] = self._replica()
+        self._aim()
 
     def revive(self) -> None:
         """Start again whoever has died."""
@@ -187,20 +203,24 @@ class Rig:
 
     def close(self) -> None:
         """End everything and leave nothing behind."""
-        for process in (*self.replicas, self.gateway):
-            process.kill()
-            process.end()
+        for replica in self.replicas:
+            replica.kill()
+            replica.end()
+        self.gateway.end()
         with suppress(Exception):
             for name in self.mongo.list_database_names():
                 if name.startswith(self.prefix):
                     self.mongo.drop_database(name)
         self.mongo.close()
 
-    def _replica(self) -> Process:
-        return self._process("tests.faults.app", "serve", "--port", "0")
+    def _aim(self) -> None:
+        """Have the gateway ring at the replicas that are there."""
+        if self._rings and self.addresses:
+            urls = [f"{address}/v1/payments/webhooks/stripe" for address in self.addresses]
+            self.gateway.webhooks(*urls, repeats=2, spread=0.5)
 
-    def _process(self, module: str, *words: str) -> Process:
-        command = [sys.executable, "-m", module, *words]
+    def _replica(self) -> Process:
+        command = [sys.executable, "-m", "tests.faults.app", "serve", "--port", "0"]
         return Process(command, self._environment, self._folder)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.faults.books import Books
-from tests.faults.ledger import Ledger
 from tests.faults.scenes import Scene, scene, wait_until
 from tests.faults.sizes import LONG, SHORT, SIZES, Size, seed
+from tests.payment.stripe_process.ledger import Ledger
 
 
 @pytest.mark.parametrize("length", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
@@ -20,7 +20,8 @@ def test_whatever_is_delivered_the_end_is_that_of_a_run_without_faults(
 ) -> None:
     size, chosen = SIZES["deliveries", length], seed()
     calm = goes_through(tmp_path / "calm", size, chosen)
-    assert goes_through(tmp_path / "rough", size, chosen, lossy=True, deaths=size.faults) == calm
+    rough = {"lossy": True, "rings": True, "deaths": size.faults}
+    assert goes_through(tmp_path / "rough", size, chosen, **rough) == calm
 
 
 def goes_through(folder: Path, size: Size, seed: str, **how: Any) -> dict[str, Any]:
