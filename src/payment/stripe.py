@@ -224,7 +224,7 @@ class StripeGateway:
 
     async def _found(self, key: str) -> Intent | None:
         """The PaymentIntent made under a key. Stripe's search is up to a minute behind, so the
-        newest are read besides; a list of all would take a request for every hundred."""
+        newest are read besides; where there is no search, as in some countries, all are."""
         with reading(f"what was made under {key}"):
             newest = await self._intents.list_async(
                 {"limit": PAGE, "expand": ["data.latest_charge"]}
@@ -232,9 +232,15 @@ class StripeGateway:
             for each in newest.data:
                 if (intent := read(Intent, each)).metadata.get(KEY) == key:
                     return intent
-            found = await self._intents.search_async(
-                {"query": f"metadata['{KEY}']:'{key}'", "expand": ["data.latest_charge"]}
-            )
+            try:
+                found = await self._intents.search_async(
+                    {"query": f"metadata['{KEY}']:'{key}'", "expand": ["data.latest_charge"]}
+                )
+            except stripe.InvalidRequestError:
+                async for each in newest.auto_paging_iter():
+                    if (intent := read(Intent, each)).metadata.get(KEY) == key:
+                        return intent
+                return None
             return read(Intent, found.data[0]) if found.data else None
 
     async def _told(self, kind: type[S], key: str, made: Awaitable[Any]) -> S:

@@ -98,7 +98,7 @@ class Intent(Seen):
     id: str
     status: str
     amount: int
-    amount_received: int
+    amount_received: int | None = None
     currency: str
     created: int
     metadata: dict[str, str]
@@ -106,6 +106,12 @@ class Intent(Seen):
     next_action: Action | None = None
     last_payment_error: Failure | None = None
     cancellation_reason: str | None = None
+
+    @property
+    def received(self) -> int:
+        """What was taken; all, where that is not told, as some stand-ins for Stripe do not."""
+        taken = self.amount if self.amount_received is None else self.amount_received
+        return taken if self.status == "succeeded" else 0
 
 
 class Refund(Seen):
@@ -174,7 +180,7 @@ def standing(intent: Intent) -> Standing | None:
     def told(amount: int) -> Any:
         return from_stripe(amount, intent.currency)
 
-    let_go = intent.amount - intent.amount_received
+    let_go = intent.amount - intent.received
     back = charge.amount_refunded - let_go if charge is not None and status == "captured" else 0
     return Standing(
         authorization=intent.id,
@@ -183,7 +189,7 @@ def standing(intent: Intent) -> Standing | None:
         status=status,
         amount=told(intent.amount),
         held=told(intent.amount if status == "held" else 0),
-        captured=told(intent.amount_received),
+        captured=told(intent.received),
         refunded=told(max(back, 0)),
         at=_moment(intent.created),
     )

@@ -2,8 +2,9 @@
 `python -m tests.payment.localstripe`.
 
 Its own launcher listens on every interface and keeps its state in one file for all; this one
-listens on loopback and keeps it in memory. It knows neither Idempotency-Keys nor search, and lets
-refunds exceed captures: such things are tested on `tests.payment.stripe_process`.
+listens on loopback and keeps it in memory. It knows neither Idempotency-Keys nor search, does
+not tell how much was captured, and lets refunds exceed that: such things are tested on
+`tests.payment.stripe_process`.
 """
 
 from __future__ import annotations
@@ -76,24 +77,13 @@ def local_stripe(folder: Path) -> Iterator[LocalStripe]:
         process.end()
 
 
-def taken(intent: Any) -> int:
-    """`amount_received`, which localstripe's PaymentIntents lack: what a partial capture let go of
-    is a refund that names no PaymentIntent."""
-    charge = intent.latest_charge
-    if intent.status != "succeeded":
-        return 0
-    let_go = [each.amount for each in charge.refunds._list if each.payment_intent is None]
-    return int(charge.amount - sum(let_go))
-
-
 async def serve() -> None:
     """Answer until killed."""
     from aiohttp import web
-    from localstripe.resources import PaymentIntent, store  # type: ignore[import-untyped]
+    from localstripe.resources import store  # type: ignore[import-untyped]
     from localstripe.server import app  # type: ignore[import-untyped]
 
     store.dump_to_disk = lambda: None
-    PaymentIntent.amount_received = property(taken)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
