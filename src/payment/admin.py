@@ -7,9 +7,18 @@ from typing import Any
 import typer
 
 from bus.console import AsJson, Open, money, show, show_one
-from payment.commands import GetPayment, ListPayments, PaymentDocument, Status
+from payment.queries import GetPayment, ListPayments, PaymentDocument, Status
 
-COLUMNS = ("payment_id", "reference", "status", "amount", "attempts", "token", "reason")
+COLUMNS = (
+    "payment_id",
+    "reference",
+    "status",
+    "amount",
+    "captured",
+    "refunded",
+    "trouble",
+    "reason",
+)
 
 
 def commands(shop: Open) -> typer.Typer:

@@ -14,8 +14,8 @@ from payment.gateway import Gateway
 from payment.handlers import Handlers
 from payment.payment import EVENTS
 from payment.policies import SCHEDULES
-from payment.queries import GetPayment, ListPayments
-from payment.views import PAYMENTS, Queries
+from payment.queries import GetPayment, ListPayments, Reconcile
+from payment.views import PAYMENTS, Books, Queries
 
 
 def register(platform: Platform, gateway: Gateway, *, currency: str) -> Context:
@@ -50,7 +50,9 @@ def register(platform: Platform, gateway: Gateway, *, currency: str) -> Context:
 
     register_balances(bus, home, currency)
 
-    queries = Queries(home.view(PAYMENTS))
+    documents = home.view(PAYMENTS)
+    queries = Queries(home, documents)
     bus.handle(GetPayment, queries.get)
     bus.handle(ListPayments, queries.list)
+    bus.handle(Reconcile, Books(home, documents, gateway).reconcile)
     return home
