@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import stripe
 
@@ -162,22 +162,23 @@ class StripeGateway:
         self, operation: Operation, key: str, authorization: str | None
     ) -> Outcome | None:
         """What a call led to, by how things stand now; `None` when Stripe knows of no such call."""
+        if authorization is not None:
+            intent = await self.intent(authorization)
+        else:
+            intent = await self._found(key) if operation == "authorize" else None
+        if intent is None:
+            return None
         match operation:
             case "authorize":
-                intent = (
-                    await self._found(key)
-                    if authorization is None
-                    else await self.intent(authorization)
-                )
-                return None if intent is None else authorized(intent)
+                return authorized(intent)
+            case "capture":
+                return captured(intent)
+            case "void":
+                return voided(intent)
             case "refund":
-                refunds = await self.refunds(authorization) if authorization else {}
-                return refunds.get(key)
+                return (await self.refunds(intent.id)).get(key)
             case _:
-                intent = await self.intent(authorization) if authorization else None
-                if intent is None:
-                    return None
-                return captured(intent) if operation == "capture" else voided(intent)
+                assert_never(operation)
 
     async def standings(self, since: datetime | None = None) -> AsyncIterator[Standing]:
         """How every PaymentIntent of ours stands, the newest first."""

@@ -139,6 +139,7 @@ async def test_what_was_never_asked_is_unknown_to_it(gateway: StripeGateway, key
     for operation in ("capture", "void", "refund"):
         assert await gateway.look_up(operation, "k", authorization) is None
         assert await gateway.look_up(operation, "k", None) is None
+        assert await gateway.look_up(operation, "k", "pi_none") is None
 
 
 async def test_an_authorization_older_than_the_newest_is_found_by_search(
