@@ -1,4 +1,4 @@
-"""Ordering's part of the CLI: `shop orders`."""
+"""Ordering's part of the CLI: `shop orders` and `shop returns`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from bus.console import AsJson, Open, Running, money, show, show_one
-from bus.messages import Page, Principal
-from ordering.contract import CancelOrder, GetHistory, GetOrder, GetOrderAsOf, ListOrders
+from bus.messages import Command, Done, Page, Principal
+from ordering.commands import ApproveReturn, GetReturn, ListReturns, ReceiveReturn, RejectReturn
+from ordering.contract import (
+    CancelOrder,
+    GetHistory,
+    GetOrder,
+    GetOrderAsOf,
+    Item,
+    ListOrders,
+    ReturnDocument,
+)
 
 ADMIN = Principal(scope="admin", name="cli")
 
 OrderId = Annotated[str, typer.Argument(help="The order's id.")]
+ReturnId = Annotated[str, typer.Argument(help="The return's id.")]
 
 
 def commands(opened: Open) -> typer.Typer:
@@ -79,12 +89,91 @@ def commands(opened: Open) -> typer.Typer:
     return app
 
 
-async def _list(running: Running, query: ListOrders) -> list[dict[str, Any]]:
+def returns(opened: Open) -> typer.Typer:
+    """The commands of `shop returns`."""
+    app = typer.Typer(help="What buyers send back.", no_args_is_help=True)
+
+    def say(command: Command[Done[ReturnDocument]], as_json: bool) -> None:
+        with opened() as running:
+            found = running.run(running.bus.send(command, principal=ADMIN)).answer
+        show_one(_return(found.model_dump(mode="json"), as_json), as_json=as_json)
+
+    @app.command("list")
+    def list_returns(
+        status: Annotated[str | None, typer.Option(help="Only those in this status.")] = None,
+        order: Annotated[str | None, typer.Option(help="Only this order's.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+        as_json: bool = AsJson,
+    ) -> None:
+        """The newest returns."""
+        query = ListReturns.model_validate({"status": status, "order_id": order, "limit": limit})
+        with opened() as running:
+            found = running.run(_list(running, query))
+        columns = ["return_id", "order_id", "requested_at", "status", "items", "refund", "reason"]
+        show([_return(each, as_json) for each in found], columns, as_json=as_json)
+
+    @app.command("show")
+    def show_return(return_id: ReturnId, as_json: bool = AsJson) -> None:
+        """One return."""
+        query = GetReturn(return_id=return_id)
+        with opened() as running:
+            found = running.run(running.bus.ask(query, principal=ADMIN))
+        show_one(_return(found.model_dump(mode="json"), as_json), as_json=as_json)
+
+    @app.command()
+    def approve(return_id: ReturnId, as_json: bool = AsJson) -> None:
+        """Have the buyer send the goods."""
+        say(ApproveReturn(return_id=return_id), as_json)
+
+    @app.command()
+    def reject(
+        return_id: ReturnId,
+        reason: Annotated[str, typer.Option(help="Why; the buyer is told.")],
+        as_json: bool = AsJson,
+    ) -> None:
+        """Give nothing for it."""
+        say(RejectReturn(return_id=return_id, reason=reason), as_json)
+
+    @app.command()
+    def receive(
+        return_id: ReturnId,
+        write_off: Annotated[
+            list[str] | None,
+            typer.Option(metavar="SKU=QTY", help="What is not fit to be sold again."),
+        ] = None,
+        as_json: bool = AsJson,
+    ) -> None:
+        """The goods are back: pay for them, and put what is fit on the shelf again."""
+        spoilt = tuple(map(_counted, write_off or ()))
+        say(ReceiveReturn(return_id=return_id, write_off=spoilt), as_json)
+
+    return app
+
+
+async def _list(running: Running, query: ListOrders | ListReturns) -> list[dict[str, Any]]:
     head = await running.platform.contexts["ordering"].log.head()
     page: Page = await running.bus.ask(
         query.model_copy(update={"min_position": head}), principal=ADMIN
     )
-    return [json.loads(order) for order in page.data]
+    return [json.loads(each) for each in page.data]
+
+
+def _counted(text: str) -> Item:
+    """So many pieces of a SKU, as a person types it: `MUG-BLUE=2`."""
+    sku, _, quantity = text.rpartition("=")
+    try:
+        return Item(sku=sku, quantity=int(quantity))
+    except ValueError:
+        raise typer.BadParameter(f"{text} is no SKU and quantity: write MUG-BLUE=2") from None
+
+
+def _return(found: Mapping[str, Any], as_json: bool) -> dict[str, object]:
+    """A return as it is printed."""
+    told = {name: value for name, value in found.items() if value is not None}
+    if as_json:
+        return told
+    items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in found["items"])
+    return {**told, "items": items, "refund": money(found["refund"])}
 
 
 def moment(text: str) -> datetime:

@@ -1,9 +1,12 @@
-"""What ordering tells itself: the steps of an order's life, sent by its policies and timers."""
+"""What ordering tells itself: the steps of an order's life, sent by its policies and timers, and
+what its own CLI says of returns."""
 
 from __future__ import annotations
 
-from bus.messages import Command, Money
-from ordering.contract import NextAction, Slot
+from pydantic import Field
+
+from bus.messages import Command, Done, Id, Money, Page, Query, Text
+from ordering.contract import Item, NextAction, ReturnDocument, ReturnStatus, Slot
 
 
 class Step(Command[None]):
@@ -89,3 +92,50 @@ class AbandonOrder(Step, name="ordering.AbandonOrder"):
     """The shop cannot serve the order after all."""
 
     reason: str
+
+
+class SettleReturn(Step, name="ordering.SettleReturn"):
+    """The money for a return is the buyer's again."""
+
+    return_id: str
+    amount: Money
+
+
+class ApproveReturn(Command[Done[ReturnDocument]], name="ordering.ApproveReturn"):
+    """Have the buyer send the goods. Refused with `unknown_return` and `already_rejected`."""
+
+    return_id: Id
+
+
+class RejectReturn(Command[Done[ReturnDocument]], name="ordering.RejectReturn"):
+    """Give nothing for it. Refused with `unknown_return` and `already_received`."""
+
+    return_id: Id
+    reason: Text
+
+
+class ReceiveReturn(Command[Done[ReturnDocument]], name="ordering.ReceiveReturn"):
+    """The goods are back: pay for them. What is not fit to be sold again is written off, the rest
+    goes back on the shelf.
+
+    Refused with `unknown_return`, `not_approved`, `already_rejected`, `not_in_return` and, with
+    other pieces written off than the first time, `already_received`.
+    """
+
+    return_id: Id
+    write_off: tuple[Item, ...] = Field(default=(), max_length=200)
+
+
+class GetReturn(Query[ReturnDocument], name="ordering.GetReturn"):
+    """One return as it is now. Refused with `unknown_return`."""
+
+    return_id: Id
+
+
+class ListReturns(Query[Page], name="ordering.ListReturns"):
+    """The returns of all orders, newest first; once the list knows the log up to `min_position`."""
+
+    order_id: Id | None = None
+    status: ReturnStatus | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    min_position: int = Field(default=0, ge=0)

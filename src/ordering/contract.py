@@ -1,12 +1,12 @@
-"""What ordering says to the world: a basket is quoted, an order placed, paid, cancelled and
-read."""
+"""What ordering says to the world: a basket is quoted, an order placed, paid, cancelled, returned
+and read."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from bus.messages import (
     Address,
@@ -38,15 +38,26 @@ PaymentStatus = Literal[
     "declined",
 ]
 FulfillmentStatus = Literal["unfulfilled", "scheduled", "shipped", "delivered", "returned"]
+ReturnStatus = Literal["requested", "approved", "rejected", "received", "refunded"]
 
 TERMINAL: frozenset[Status] = frozenset({"completed", "rejected", "expired", "cancelled"})
 
 
 class Means(Model):
-    """How the buyer pays: `token` stands for the card, as the gateway's browser library made it."""
+    """How the buyer pays: `token` stands for the card, as the gateway's browser library made it.
+
+    With `use_credit`, the buyer's store credit pays first and the card what is left.
+    """
 
     method: Method
-    token: Text
+    token: Text | None = None
+    use_credit: bool = False
+
+    @model_validator(mode="after")
+    def _a_card_has_a_token(self) -> Self:
+        if self.method == "card" and self.token is None:
+            raise ValueError("a card is paid with by its token: send one")
+        return self
 
 
 class NextAction(Model):
@@ -143,7 +154,8 @@ class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
     """Order these items; the answer is the order as it stands right then.
 
     Refused as a quote is, with `total_changed` when the total is not `expected_total`, and with
-    `unknown_slot`.
+    `unknown_slot`, `nothing_to_pay` and, where store credit is to pay all of it,
+    `insufficient_credit`.
     """
 
     buyer_id: Id
@@ -154,12 +166,13 @@ class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
     expected_total: Money | None = None
 
 
-class PayOrder(Command[Done[OrderDocument]], name="ordering.PayOrder"):
-    """Pay again with other means, or after the buyer has done what the gateway asked for."""
+class PayOrder(Means, Command[Done[OrderDocument]], name="ordering.PayOrder"):
+    """Pay again with other means, or after the buyer has done what the gateway asked for.
+
+    Refused with `already_paid`, `order_ended` and `payment_under_way`.
+    """
 
     order_id: Id
-    method: Method
-    token: Text
 
 
 class CancelOrder(Command[Done[OrderDocument]], name="ordering.CancelOrder"):
@@ -167,6 +180,51 @@ class CancelOrder(Command[Done[OrderDocument]], name="ordering.CancelOrder"):
 
     order_id: Id
     reason: Text | None = None
+
+
+class ReturnedItem(Model):
+    """So many pieces of a SKU that are sent back."""
+
+    sku: str
+    quantity: int
+
+
+class ReturnDocument(Model):
+    """A return as the buyer sees it; `refund` is settled when the goods have been received."""
+
+    return_id: str
+    order_id: str
+    status: ReturnStatus
+    items: tuple[ReturnedItem, ...]
+    reason: str
+    refund: Money
+    requested_at: datetime
+    rejection: str | None = None
+
+
+class RequestReturn(Command[Done[ReturnDocument]], name="ordering.RequestReturn"):
+    """Send these pieces of a completed order back.
+
+    Refused with `not_delivered`, `payment_under_way`, `order_ended`, `return_window_over`,
+    `not_in_order` and `too_many_returned`.
+    """
+
+    order_id: Id
+    items: Basket
+    reason: Text
+
+
+class ReturnList(Model):
+    """The returns of an order, newest first; always whole."""
+
+    data: tuple[ReturnDocument, ...]
+    has_more: bool = False
+
+
+class GetReturns(Query[tuple[ReturnDocument, ...]], name="ordering.GetReturns"):
+    """The returns of an order, newest first. Refused with `unknown_order`."""
+
+    order_id: Id
 
 
 class GetOrder(Query[Document], name="ordering.GetOrder"):

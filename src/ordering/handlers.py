@@ -14,7 +14,7 @@ from bus.streams import Decided
 from catalog.contract import GetOffers, Offer
 from delivery.contract import QuoteDelivery, ScheduleDelivery
 from ordering import commands as steps
-from ordering import pricing, rules
+from ordering import pricing, return_rules, rules
 from ordering.contract import (
     CancelOrder,
     Means,
@@ -27,6 +27,7 @@ from ordering.contract import (
 from ordering.order import Order, OrderPlaced
 from ordering.rules import Events, known
 from ordering.views import ORDERS, entry_of, may_see, orders, present
+from payment.contract import GetBalance
 
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.RequestPayment: lambda order, step: rules.request_payment(order, now()),
@@ -49,6 +50,9 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
         order, step.amount or order.total.zero(), now()
     ),
     steps.AbandonOrder: lambda order, step: rules.abandon(order, step.reason, now()),
+    steps.SettleReturn: lambda order, step: return_rules.settle(
+        order, step.return_id, step.amount, now()
+    ),
 }
 """The steps of an order's life, and the rule that decides each."""
 
@@ -91,19 +95,21 @@ class Handlers:
 
     async def pay(self, command: PayOrder, envelope: Envelope[PayOrder]) -> Done[OrderDocument]:
         """Another attempt to pay."""
-        means = Means(method=command.method, token=command.token)
-        return await self._decide(
-            command.order_id, lambda order: rules.pay(order, means, now()), envelope
+        means = Means(method=command.method, token=command.token, use_credit=command.use_credit)
+        decided = await decide(
+            self._home, command.order_id, lambda order: rules.pay(order, means, now()), envelope
         )
+        return done(decided, command.order_id)
 
     async def cancel(
         self, command: CancelOrder, envelope: Envelope[CancelOrder]
     ) -> Done[OrderDocument]:
         """Call it off."""
         reason = command.reason or "cancelled_by_buyer"
-        return await self._decide(
-            command.order_id, lambda order: rules.cancel(order, reason, now()), envelope
+        decided = await decide(
+            self._home, command.order_id, lambda order: rules.cancel(order, reason, now()), envelope
         )
+        return done(decided, command.order_id)
 
     async def book_delivery(
         self, command: steps.BookDelivery, envelope: Envelope[steps.BookDelivery]
@@ -121,7 +127,7 @@ class Handlers:
             destination=order.destination,
             slot_id=order.slot.slot_id if order.slot else None,
         )
-        await self._bus.send(wanted, envelope)
+        await self._bus.deliver(envelope.leads_to(wanted, wanted.type_name, 0))
 
     def step(self, rule: Callable[[Order, Any], Events]) -> Callable[..., Awaitable[None]]:
         """The handler of a step. A step of an order that isn't ours to know changes nothing."""
@@ -134,30 +140,6 @@ class Handlers:
             )
 
         return handle
-
-    async def _decide(
-        self, order_id: str, rule: Callable[[Order], Events], envelope: Envelope[Any]
-    ) -> Done[OrderDocument]:
-        def decision(found: Order | None) -> Events:
-            order = known(found, order_id)
-            if not may_see(envelope.principal, order.client):
-                known(None, order_id)
-            return rule(order)
-
-        heard = self._home.feed.head
-        decided: Decided[Order] = await self._home.streams.decide(
-            orders(order_id), decision, envelope
-        )
-        order = known(decided.state, order_id)
-        position = decided.commit.position if decided.commit else 0
-        right_to = heard if decided.repeated else max(heard, position)
-        # The next read, on whichever replica, must see what was just decided.
-        await self._home.cache.put(
-            ORDERS.cache_key(order_id), entry_of(order, decided.version, right_to)
-        )
-        return Done(
-            answer=present(order, decided.version), position=position, repeated=decided.repeated
-        )
 
     async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
         """The first answer again: the order as it was when it was placed."""
@@ -174,6 +156,10 @@ class Handlers:
         priced, _ = await self._price(command, envelope)
         total = priced.total
         pricing.check_total(total, command.expected_total)
+        pricing.check_payable(total)
+        if command.payment.method == "store_credit":
+            query = GetBalance(buyer_id=command.buyer_id)
+            pricing.check_credit(total, await self._bus.ask(query, envelope))
         at = now()
         return OrderPlaced(
             order_id=order_id,
@@ -205,3 +191,33 @@ class Handlers:
         wanted = QuoteDelivery(destination=basket.destination, goods=goods)
         way = await self._bus.ask(wanted, envelope)
         return pricing.with_delivery(items, goods, way), offers
+
+
+async def decide(
+    home: Context, order_id: str, rule: Callable[[Order], Events], envelope: Envelope[Any]
+) -> Decided[Order]:
+    """Decide on the asker's own order; whoever reads it next, on whichever replica, sees what was
+    decided."""
+
+    def decision(found: Order | None) -> Events:
+        order = known(found, order_id)
+        if not may_see(envelope.principal, order.client):
+            known(None, order_id)
+        return rule(order)
+
+    heard = home.feed.head
+    decided: Decided[Order] = await home.streams.decide(orders(order_id), decision, envelope)
+    order = known(decided.state, order_id)
+    position = decided.commit.position if decided.commit else 0
+    right_to = heard if decided.repeated else max(heard, position)
+    await home.cache.put(ORDERS.cache_key(order_id), entry_of(order, decided.version, right_to))
+    return decided
+
+
+def done(decided: Decided[Order], order_id: str) -> Done[OrderDocument]:
+    """How the order stands after a decision."""
+    return Done(
+        answer=present(known(decided.state, order_id), decided.version),
+        position=decided.commit.position if decided.commit else 0,
+        repeated=decided.repeated,
+    )

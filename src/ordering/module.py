@@ -14,23 +14,37 @@ from ordering.contract import (
     GetHistory,
     GetOrder,
     GetOrderAsOf,
+    GetReturns,
     ListOrders,
     PayOrder,
     PlaceOrder,
     QuoteBasket,
+    RequestReturn,
 )
 from ordering.handlers import STEPS, Handlers
 from ordering.order import OrderEvent
 from ordering.policies import POLICIES, SCHEDULES
+from ordering.return_handlers import ReturnHandlers
+from ordering.return_rules import Terms
+from ordering.return_views import RETURNS, ReturnReads
 from ordering.views import ORDERS, Reads
 
 
-def register(platform: Platform, *, expiry: timedelta, reservation_ttl: timedelta) -> Context:
-    """Put ordering to work: how long an order may wait for its money, and its goods be kept."""
+def register(
+    platform: Platform,
+    *,
+    expiry: timedelta,
+    reservation_ttl: timedelta,
+    terms: Terms = Terms(),  # noqa: B008
+) -> Context:
+    """Put ordering to work: how long an order may wait for its money, and its goods be kept, and
+    what may be sent back."""
     bus = platform.bus
     home = platform.context("ordering", events=get_args(OrderEvent), timed=(steps.ExpireOrder,))
     reads = Reads(home, home.view(ORDERS))
+    back = ReturnReads(home, home.view(RETURNS))
     does = Handlers(bus, home, expiry, reservation_ttl)
+    takes_back = ReturnHandlers(home, terms)
 
     bus.handle(QuoteBasket, does.quote)
     bus.handle(PlaceOrder, does.place)
@@ -41,6 +55,13 @@ def register(platform: Platform, *, expiry: timedelta, reservation_ttl: timedelt
     bus.handle(AwaitOrder, reads.wait)
     bus.handle(ListOrders, reads.list)
     bus.handle(GetHistory, reads.history)
+    bus.handle(RequestReturn, takes_back.request)
+    bus.handle(GetReturns, back.of_order)
+    bus.handle(steps.ApproveReturn, takes_back.approve)
+    bus.handle(steps.RejectReturn, takes_back.reject)
+    bus.handle(steps.ReceiveReturn, takes_back.receive)
+    bus.handle(steps.GetReturn, back.get)
+    bus.handle(steps.ListReturns, back.list)
     bus.handle(steps.BookDelivery, does.book_delivery)
     for step, rule in STEPS.items():
         bus.handle(step, does.step(rule))

@@ -17,6 +17,7 @@ from ordering.contract import (
     Slot,
     Status,
 )
+from ordering.returns import Return, ReturnEvent, ReturnRefunded, after, all_back
 
 
 class Happened(Event):
@@ -141,28 +142,13 @@ class OrderCancelled(Happened, name="ordering.OrderCancelled"):
     """Called off, and the money is provably back."""
 
 
-Later = (
-    OrderRejected
-    | PaymentRequested
-    | PaymentDeclined
-    | ActionRequired
-    | OrderConfirmed
-    | OrderExpired
-    | DeliveryArranged
-    | OrderShipped
-    | PaymentTaken
-    | OrderDelivered
-    | OrderCompleted
-    | GoodsReturned
-    | CancellationRequested
-    | GoodsGone
-    | DeliveryCalledOff
-    | MoneyReturned
-    | OrderCancelled
-)
-"""What can happen to an order once it is placed."""
+Paying = PaymentRequested | PaymentDeclined | ActionRequired | OrderConfirmed | PaymentTaken
+OnTheWay = DeliveryArranged | OrderShipped | OrderDelivered | OrderCompleted | GoodsReturned
+CallingOff = CancellationRequested | GoodsGone | DeliveryCalledOff | MoneyReturned | OrderCancelled
+Later = OrderRejected | OrderExpired | Paying | OnTheWay | CallingOff
+"""What can happen to an order once it is placed, until it has ended."""
 
-OrderEvent = OrderPlaced | Later
+OrderEvent = OrderPlaced | Later | ReturnEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +179,8 @@ class Order:
     next_action: NextAction | None = None
     reason: str | None = None
     delivery_called_off: bool = False
+    delivered_at: datetime | None = None
+    returns: tuple[Return, ...] = ()
 
     @property
     def payment_under_way(self) -> bool:
@@ -217,6 +205,8 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         return _placed(event)
     if order is None:
         raise ValueError(f"{event.type_name} before the order was placed")
+    if isinstance(event, ReturnEvent):
+        return replace(order, updated_at=event.at, **_of_return(order, event))
     return replace(order, updated_at=event.at, **_changes(order, event))
 
 
@@ -274,8 +264,8 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
             return {"fulfillment_status": "shipped"}
         case PaymentTaken():
             return {"payment_status": "captured"}
-        case OrderDelivered():
-            return {"fulfillment_status": "delivered"}
+        case OrderDelivered(at=at):
+            return {"fulfillment_status": "delivered", "delivered_at": at}
         case OrderCompleted():
             return {"status": "completed"}
         case GoodsReturned():
@@ -290,3 +280,16 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
         case OrderCancelled():
             return {"status": "cancelled"}
     assert_never(event)
+
+
+def _of_return(order: Order, event: ReturnEvent) -> dict[str, Any]:
+    """The fields that a step of a return changes."""
+    returns = after(order.returns, event)
+    changes: dict[str, Any] = {"returns": returns}
+    if all_back(order.items, returns):
+        changes["fulfillment_status"] = "returned"
+    if isinstance(event, ReturnRefunded) and event.amount.amount:
+        refunded = order.refunded + event.amount
+        status: PaymentStatus = "refunded" if refunded == order.total else "partially_refunded"
+        changes |= {"refunded": refunded, "payment_status": status}
+    return changes

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bus.policies import CallOff, Later, Policy, Schedule
 from catalog import contract as catalog
 from delivery import contract as delivery
 from ordering import commands as steps
-from ordering.contract import NextAction, Slot
+from ordering.contract import NextAction, ReturnedItem, Slot
 from ordering.order import (
     CancellationRequested,
     GoodsGone,
@@ -21,6 +21,7 @@ from ordering.order import (
     OrderShipped,
     PaymentRequested,
 )
+from ordering.returns import ReturnReceived
 from payment import contract as payment
 
 Orders = list[Any]
@@ -48,7 +49,11 @@ def on_payment_requested(event: PaymentRequested) -> Orders:
             buyer_id=event.buyer_id,
             attempt=event.attempt,
             amount=event.amount,
-            means=payment.Means(method=event.means.method, token=event.means.token),
+            means=payment.Means(
+                method=event.means.method,
+                token=event.means.token,
+                use_credit=event.means.use_credit,
+            ),
         )
     ]
 
@@ -95,6 +100,33 @@ def on_cancelled(event: OrderCancelled) -> Orders:
     return [catalog.ReleaseStock(reservation_id=event.order_id)]
 
 
+def on_refunded(event: payment.PaymentRefunded) -> Orders:
+    """The money is the buyer's again: of an order that was called off, or of a return."""
+    if event.refund_id == payment.CANCELLATION:
+        return [steps.ReturnMoney(order_id=event.reference, amount=event.amount)]
+    return [
+        steps.SettleReturn(order_id=event.reference, return_id=event.refund_id, amount=event.amount)
+    ]
+
+
+def on_return_received(event: ReturnReceived) -> Orders:
+    """The goods go back on the shelf, and the money for them to the buyer."""
+    restock = catalog.RestockStock(
+        reservation_id=event.order_id,
+        return_id=event.return_id,
+        restock=_lots(event.restock),
+        write_off=_lots(event.write_off),
+    )
+    if not event.refund.amount:
+        return [restock]
+    return [
+        restock,
+        payment.RefundPayment(
+            payment_id=event.payment_id, refund_id=event.return_id, amount=event.refund
+        ),
+    ]
+
+
 def expire_in_time(event: OrderPlaced) -> Later:
     """Nobody waits for the money for ever."""
     due = steps.ExpireOrder(order_id=event.order_id)
@@ -104,6 +136,10 @@ def expire_in_time(event: OrderPlaced) -> Later:
 def expire_no_more(event: OrderConfirmed | OrderRejected | CancellationRequested) -> CallOff:
     """It no longer waits for money."""
     return CallOff(f"expire-{event.order_id}")
+
+
+def _lots(items: Iterable[ReturnedItem]) -> tuple[catalog.Lot, ...]:
+    return tuple(catalog.Lot(sku=item.sku, quantity=item.quantity) for item in items)
 
 
 def _slot(slot: delivery.Slot | None) -> Slot | None:
@@ -119,6 +155,7 @@ POLICIES: Mapping[type[Any], Policy] = {
     GoodsGone: on_goods_gone,
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
+    ReturnReceived: on_return_received,
     catalog.StockReserved: lambda e: [steps.RequestPayment(order_id=e.reservation_id)],
     catalog.StockDenied: lambda e: [steps.RejectOrder(order_id=e.reservation_id, reason=e.reason)],
     catalog.AllocationFailed: lambda e: [
@@ -137,7 +174,10 @@ POLICIES: Mapping[type[Any], Policy] = {
     ],
     payment.PaymentCaptured: lambda e: [steps.TakePayment(order_id=e.reference, amount=e.amount)],
     payment.PaymentVoided: lambda e: [steps.ReturnMoney(order_id=e.reference)],
-    payment.PaymentRefunded: lambda e: [steps.ReturnMoney(order_id=e.reference, amount=e.amount)],
+    payment.PaymentRefunded: on_refunded,
+    payment.PaymentLapsed: lambda e: [
+        steps.AbandonOrder(order_id=e.reference, reason="authorization_expired")
+    ],
     delivery.DeliveryScheduled: lambda e: [
         steps.ArrangeDelivery(order_id=e.reference, slot=_slot(e.slot))
     ],

@@ -12,6 +12,7 @@ from catalog.contract import Offer
 from delivery.contract import DeliveryQuote
 from delivery.contract import Slot as Window
 from ordering.contract import Item, PricedItem, Quote, QuotedItem, Slot
+from payment.contract import Balance
 
 QUOTE_VALID = timedelta(minutes=15)
 """For how long a quote's prices can be expected to hold; they are checked again when ordering."""
@@ -120,6 +121,26 @@ def check_total(total: Money, expected: Money | None) -> None:
             "total_changed",
             f"the total is {total} by now, not {expected}: show the buyer a new quote",
             total=total.model_dump(),
+        )
+
+
+def check_payable(total: Money) -> None:
+    """Refuse with `nothing_to_pay` what costs nothing: no gateway sets nothing aside."""
+    if not total.amount:
+        raise Refused("nothing_to_pay", "the order costs nothing: order something that is for sale")
+
+
+def check_credit(total: Money, balance: Balance) -> None:
+    """Refuse with `insufficient_credit` what the buyer's store credit cannot pay.
+
+    It spares a vain order, and no more: payment sets the credit aside, or declines.
+    """
+    if balance.available.amount < total.amount:
+        raise Refused(
+            "insufficient_credit",
+            f"the total is {total}, and the store credit that can be spent {balance.available}:"
+            " pay the rest by card",
+            available=balance.available.model_dump(),
         )
 
 

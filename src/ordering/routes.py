@@ -15,6 +15,7 @@ from ordering.contract import (
     CancelOrder,
     GetHistory,
     GetOrder,
+    GetReturns,
     Happenings,
     ListOrders,
     OrderDocument,
@@ -22,6 +23,9 @@ from ordering.contract import (
     PlaceOrder,
     Quote,
     QuoteBasket,
+    RequestReturn,
+    ReturnDocument,
+    ReturnList,
 )
 
 BASKET: dict[str, Any] = {
@@ -65,6 +69,12 @@ def endpoints(bus: Bus) -> list[Endpoint]:
 
     async def history(ask: Ask) -> Response:
         return answer(Happenings(data=await bus.deliver(ask.envelope)))
+
+    async def send_back(ask: Ask) -> Response:
+        return done(await bus.deliver(ask.envelope), 201)
+
+    async def returns(ask: Ask) -> Response:
+        return answer(ReturnList(data=await bus.deliver(ask.envelope)))
 
     async def delivery(ask: Ask) -> Response:
         order = await bus.deliver(ask.envelope)  # is it theirs?
@@ -119,6 +129,28 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             PayOrder,
             OrderDocument,
             example={"method": "card", "token": "pm_card_visa"},
+        ),
+        row(
+            "POST",
+            "/v1/orders/{order_id}/returns",
+            "shop",
+            send_back,
+            "Send something back",
+            RequestReturn,
+            ReturnDocument,
+            status=201,
+            creates=True,
+            example={"items": [{"sku": "MUG-BLUE", "quantity": 1}], "reason": "it is chipped"},
+        ),
+        row(
+            "GET",
+            "/v1/orders/{order_id}/returns",
+            "shop",
+            returns,
+            "The returns of an order, newest first",
+            GetReturns,
+            ReturnDocument,
+            listed=True,
         ),
         row(
             "GET",

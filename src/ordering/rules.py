@@ -93,14 +93,14 @@ def confirm(order: Order, now: datetime) -> Events:
     if order.status != "pending":
         return []
     if not order.attempt:
-        raise _too_early(order, "confirm")
+        raise too_early(order, "confirm")
     return [OrderConfirmed(order_id=order.order_id, at=now)]
 
 
 def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
     """This attempt has failed; an older one's failure no longer matters."""
     if order.status == "pending" and attempt > order.attempt:
-        raise _too_early(order, "decline")
+        raise too_early(order, "decline")
     if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
         return []
     return [PaymentDeclined(order_id=order.order_id, attempt=attempt, reason=reason, at=now)]
@@ -109,7 +109,7 @@ def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
 def require_action(order: Order, attempt: int, action: NextAction, now: datetime) -> Events:
     """The gateway wants something of the buyer first."""
     if order.status == "pending" and attempt > order.attempt:
-        raise _too_early(order, "require_action")
+        raise too_early(order, "require_action")
     if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
         return []
     return [ActionRequired(order_id=order.order_id, attempt=attempt, action=action, at=now)]
@@ -130,7 +130,7 @@ def expire(order: Order, now: datetime) -> Events:
 def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
     """Somebody will bring the goods."""
     if order.status == "pending":
-        raise _too_early(order, "arrange_delivery")
+        raise too_early(order, "arrange_delivery")
     if order.status != "confirmed" or order.fulfillment_status != "unfulfilled":
         return []
     return [DeliveryArranged(order_id=order.order_id, slot=slot, at=now)]
@@ -139,7 +139,7 @@ def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
 def ship(order: Order, now: datetime) -> Events:
     """The carrier has the goods. Those of an order that was called off are not to be paid for."""
     if order.status == "pending":
-        raise _too_early(order, "ship")
+        raise too_early(order, "ship")
     if order.status not in ("confirmed", "cancelling") or order.shipped:
         return []
     if order.status == "cancelling":
@@ -218,7 +218,7 @@ def _cancellation(order: Order, reason: str, now: datetime) -> CancellationReque
 def call_off_delivery(order: Order, now: datetime) -> Events:
     """Nobody will fetch the goods: they are in the house, and may be sold to somebody else."""
     if order.status in ("pending", "confirmed"):
-        raise _too_early(order, "call_off_delivery")
+        raise too_early(order, "call_off_delivery")
     if order.status != "cancelling" or order.delivery_called_off or order.shipped:
         return []
     return _wound_up(order, DeliveryCalledOff(order_id=order.order_id, at=now))
@@ -227,7 +227,7 @@ def call_off_delivery(order: Order, now: datetime) -> Events:
 def return_money(order: Order, amount: Money, now: datetime) -> Events:
     """Nothing of the buyer's money is held any more, for the order was called off or expired."""
     if order.status in ("pending", "confirmed"):
-        raise _too_early(order, "return_money")
+        raise too_early(order, "return_money")
     if order.status not in ("cancelling", "expired"):
         return []
     if order.payment_status in ("voided", "refunded"):
@@ -245,10 +245,11 @@ def _wound_up(order: Order, event: GoodsGone | DeliveryCalledOff | MoneyReturned
 def _check_shipped(order: Order, step: str) -> None:
     """Nothing is taken, delivered or brought back before it was picked up."""
     if not order.shipped and order.status in ("pending", "confirmed", "cancelling"):
-        raise _too_early(order, step)
+        raise too_early(order, step)
 
 
-def _too_early(order: Order, step: str) -> Refused:
+def too_early(order: Order, step: str) -> Refused:
+    """The refusal of a step that comes before what it follows from; it is to be brought again."""
     return Refused(
         "too_early",
         f"{step} came to order {order.order_id} while it is {order.status}, "

@@ -26,6 +26,7 @@ from delivery.tariff import Tariff
 from maps import module as maps_module
 from ordering import module as ordering_module
 from ordering import routes as ordering_routes
+from ordering.return_rules import Terms
 from payment import balance_routes
 from payment import module as payment_module
 from payment import routes as payment_routes
@@ -149,6 +150,11 @@ class Shop(containers.DeclarativeContainer):
         platform,
         expiry=settings.provided.order_expiry,
         reservation_ttl=settings.provided.reservation_ttl,
+        terms=providers.Factory(
+            Terms,
+            window=settings.provided.return_window,
+            auto_approve=settings.provided.return_auto_approve,
+        ),
     )
     contexts = providers.List(maps, catalog, payment, delivery, ordering)
 

@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     order_expiry: Duration = timedelta(minutes=30)
     reservation_ttl: Duration = timedelta(minutes=30)
 
+    return_window: Duration = timedelta(days=30)
+    return_auto_approve: Whole = 10_000
+
     retry_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
     retry_first_pause: Duration = timedelta(milliseconds=50)
     retry_longest_pause: Duration = timedelta(seconds=5)

@@ -1,0 +1,132 @@
+"""A return: what can happen to goods that a buyer sends back, and how it stands afterwards;
+`return_rules` decides what may happen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from bus.messages import Event, Money
+from ordering.contract import Item, PricedItem, ReturnedItem, ReturnStatus
+
+
+class Happened(Event):
+    """What happened to which return of an order, and when."""
+
+    order_id: str
+    return_id: str
+    at: datetime
+
+
+class ReturnRequested(Happened, name="ordering.ReturnRequested"):
+    """The buyer wants to send these pieces back, for so much money as things stand."""
+
+    items: tuple[ReturnedItem, ...]
+    reason: str
+    refund: Money
+
+
+class ReturnApproved(Happened, name="ordering.ReturnApproved"):
+    """The buyer may send them: so the shop's rule says, or a person."""
+
+    by: str
+
+
+class ReturnRejected(Happened, name="ordering.ReturnRejected"):
+    """The shop gives nothing for them."""
+
+    reason: str
+
+
+class ReturnReceived(Happened, name="ordering.ReturnReceived"):
+    """The pieces are back, and `refund` is owed. What is not fit to be sold again is written
+    off."""
+
+    payment_id: str
+    restock: tuple[ReturnedItem, ...]
+    write_off: tuple[ReturnedItem, ...]
+    refund: Money
+
+
+class ReturnRefunded(Happened, name="ordering.ReturnRefunded"):
+    """The money is the buyer's again."""
+
+    amount: Money
+
+
+ReturnEvent = ReturnRequested | ReturnApproved | ReturnRejected | ReturnReceived | ReturnRefunded
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A return as it stands; `refund` is what is owed for it once it has been received."""
+
+    return_id: str
+    order_id: str
+    items: tuple[ReturnedItem, ...]
+    reason: str
+    refund: Money
+    requested_at: datetime
+    status: ReturnStatus = "requested"
+    rejection: str | None = None
+    write_off: tuple[ReturnedItem, ...] = ()
+
+    @property
+    def received(self) -> bool:
+        """Whether the goods are back."""
+        return self.status in ("received", "refunded")
+
+
+def evolve(before: Return | None, event: ReturnEvent) -> Return:
+    """The return after an event."""
+    if isinstance(event, ReturnRequested):
+        return Return(
+            return_id=event.return_id,
+            order_id=event.order_id,
+            items=event.items,
+            reason=event.reason,
+            refund=event.refund,
+            requested_at=event.at,
+        )
+    if before is None:
+        raise ValueError(f"{event.type_name} before the return was requested")
+    match event:
+        case ReturnApproved():
+            return replace(before, status="approved")
+        case ReturnRejected(reason=reason):
+            return replace(before, status="rejected", rejection=reason)
+        case ReturnReceived(refund=refund, write_off=write_off):
+            return replace(before, status="received", refund=refund, write_off=write_off)
+        case ReturnRefunded():
+            return replace(before, status="refunded")
+        case _:
+            assert_never(event)
+
+
+def after(returns: tuple[Return, ...], event: ReturnEvent) -> tuple[Return, ...]:
+    """An order's returns after an event, in the order in which they were requested."""
+    known = {each.return_id: each for each in returns}
+    known[event.return_id] = evolve(known.get(event.return_id), event)
+    return tuple(known.values())
+
+
+def pieces(*lines: Iterable[Item | PricedItem | ReturnedItem]) -> Counter[str]:
+    """How many pieces of each SKU these lines are together."""
+    total: Counter[str] = Counter()
+    for each in lines:
+        for line in each:
+            total[line.sku] += line.quantity
+    return total
+
+
+def received(returns: Iterable[Return]) -> Counter[str]:
+    """The pieces that are back."""
+    return pieces(*(each.items for each in returns if each.received))
+
+
+def all_back(ordered: Iterable[PricedItem], returns: Iterable[Return]) -> bool:
+    """Whether everything that was ordered has come back."""
+    return received(returns) == pieces(ordered)
