@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 from bus.messages import Address, Money
-from ordering.contract import Means, NextAction, PricedItem, Slot
+from ordering.contract import Means, NextAction, PricedItem, ReturnedItem, Slot
 from ordering.order import (
     ActionRequired,
     CancellationRequested,
@@ -27,6 +27,13 @@ from ordering.order import (
     PaymentRequested,
     PaymentTaken,
     evolve,
+)
+from ordering.returns import (
+    ReturnApproved,
+    ReturnReceived,
+    ReturnRefunded,
+    ReturnRejected,
+    ReturnRequested,
 )
 
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -107,6 +114,45 @@ def money_back(amount: Money = NOTHING) -> MoneyReturned:
     return MoneyReturned(order_id="ord_1", amount=amount, at=NOW)
 
 
+def mugs(quantity: int) -> tuple[ReturnedItem, ...]:
+    return (ReturnedItem(sku="MUG-BLUE", quantity=quantity),) if quantity else ()
+
+
+def sending_back(quantity: int, refund: Money, number: int = 1) -> ReturnRequested:
+    return ReturnRequested(
+        order_id="ord_1",
+        return_id=f"ret_{number}_1",
+        items=mugs(quantity),
+        reason="chipped",
+        refund=refund,
+        at=NOW,
+    )
+
+
+def approved(number: int = 1, by: str = "rule") -> ReturnApproved:
+    return ReturnApproved(order_id="ord_1", return_id=f"ret_{number}_1", by=by, at=NOW)
+
+
+def turned_down(number: int = 1) -> ReturnRejected:
+    return ReturnRejected(order_id="ord_1", return_id=f"ret_{number}_1", reason="used", at=NOW)
+
+
+def came_back(fit: int, spoilt: int, refund: Money, number: int = 1) -> ReturnReceived:
+    return ReturnReceived(
+        order_id="ord_1",
+        return_id=f"ret_{number}_1",
+        payment_id="pay_1",
+        restock=mugs(fit),
+        write_off=mugs(spoilt),
+        refund=refund,
+        at=NOW,
+    )
+
+
+def paid_back(amount: Money, number: int = 1) -> ReturnRefunded:
+    return ReturnRefunded(order_id="ord_1", return_id=f"ret_{number}_1", amount=amount, at=NOW)
+
+
 REJECTED = OrderRejected(order_id="ord_1", reason="out_of_stock", at=NOW)
 CONFIRMED = OrderConfirmed(order_id="ord_1", at=NOW)
 EXPIRED = OrderExpired(order_id="ord_1", payment_id="pay_1", at=EXPIRY)
@@ -137,6 +183,19 @@ CANCELLED_ORDER: list[OrderEvent] = [*CANCELLING, CALLED_OFF, money_back(), CANC
 SENT_BACK: list[OrderEvent] = [*CAPTURED, RETURNED, calling_off("returned_to_sender")]
 REFUNDED: list[OrderEvent] = [*SENT_BACK, money_back(TOTAL), CANCELLED]
 GONE_ANYWAY: list[OrderEvent] = [*CANCELLING, GONE, money_back(), CANCELLED]
+ASKED_BACK: list[OrderEvent] = [*DONE, sending_back(1, PRICE)]
+TO_COME_BACK: list[OrderEvent] = [*ASKED_BACK, approved()]
+KEPT: list[OrderEvent] = [*ASKED_BACK, turned_down()]
+CAME_BACK: list[OrderEvent] = [*TO_COME_BACK, came_back(1, 0, PRICE)]
+PARTLY_BACK: list[OrderEvent] = [*CAME_BACK, paid_back(PRICE)]
+REST = PRICE + DELIVERY
+ALL_BACK: list[OrderEvent] = [
+    *PARTLY_BACK,
+    sending_back(1, REST, 2),
+    approved(2, "admin:cli"),
+    came_back(0, 1, REST, 2),
+    paid_back(REST, 2),
+]
 
 SHAPES: dict[str, list[OrderEvent]] = {
     "new": NEW,
@@ -156,5 +215,11 @@ SHAPES: dict[str, list[OrderEvent]] = {
     "sent_back": SENT_BACK,
     "refunded": REFUNDED,
     "gone_anyway": GONE_ANYWAY,
+    "asked_back": ASKED_BACK,
+    "to_come_back": TO_COME_BACK,
+    "kept": KEPT,
+    "came_back": CAME_BACK,
+    "partly_back": PARTLY_BACK,
+    "all_back": ALL_BACK,
 }
 """An order in every stage there is."""

@@ -74,6 +74,9 @@ STEPS: dict[str, Rule] = {
     "return_money": lambda order: rules.return_money(order, NOTHING, NOW),
 }
 
+RETURNING = ("asked_back", "to_come_back", "kept", "came_back", "partly_back", "all_back")
+"""Stages of a completed order of which something is sent back."""
+
 abandoned = calling_off("out_of_stock")
 
 EXPECTED: dict[str, dict[str, list[OrderEvent]]] = {
@@ -131,6 +134,7 @@ EXPECTED: dict[str, dict[str, list[OrderEvent]]] = {
     "sent_back": {"return_money": [money_back(), CANCELLED]},
     "refunded": {},
     "gone_anyway": {"deliver": [DELIVERED], "take_back": [RETURNED]},
+    **{stage: {} for stage in RETURNING},
 }
 """What every step decides at every stage; where it isn't named, nothing."""
 
@@ -409,5 +413,5 @@ def test_the_money_of_an_expired_order_comes_back_without_moving_it() -> None:
 
 @pytest.mark.parametrize("stage", SHAPES)
 def test_every_stage_is_told_apart_from_its_end(stage: str) -> None:
-    ends = {"done", "turned_down", "late", "cancelled", "refunded", "gone_anyway"}
+    ends = {"done", "turned_down", "late", "cancelled", "refunded", "gone_anyway", *RETURNING}
     assert (replay(SHAPES[stage]).status in TERMINAL) == (stage in ends)

@@ -17,9 +17,11 @@ from catalog.contract import (
     AllocateStock,
     AllocationFailed,
     Line,
+    Lot,
     ReleaseStock,
     ReservationLapsed,
     ReserveStock,
+    RestockStock,
     ShipStock,
     StockDenied,
     StockReserved,
@@ -44,8 +46,10 @@ from payment.contract import (
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentLapsed,
     PaymentRefunded,
     PaymentVoided,
+    RefundPayment,
 )
 from payment.contract import Means as PaymentMeans
 from payment.contract import NextAction as PaymentAction
@@ -58,6 +62,7 @@ from tests.ordering.histories import (
     EXPIRED,
     EXPIRY,
     GONE,
+    NOTHING,
     NOW,
     PLACED,
     PRICE,
@@ -67,10 +72,12 @@ from tests.ordering.histories import (
     START,
     TOTAL,
     calling_off,
+    came_back,
     requested,
 )
 
 LINES = (Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),)
+LOT = (Lot(sku="MUG-BLUE", quantity=1),)
 WINDOW = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
 
 CANCEL_PAYMENT = CancelPayment(payment_id="pay_1", reference="ord_1")
@@ -158,6 +165,25 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
         PaymentRefunded(payment_id="pay_1", reference="ord_1", amount=TOTAL),
         [steps.ReturnMoney(order_id="ord_1", amount=TOTAL)],
     ),
+    (
+        PaymentRefunded(payment_id="pay_1", reference="ord_1", amount=PRICE, refund_id="ret_1_1"),
+        [steps.SettleReturn(order_id="ord_1", return_id="ret_1_1", amount=PRICE)],
+    ),
+    (
+        PaymentLapsed(payment_id="pay_1", reference="ord_1", reason="card_declined"),
+        [steps.AbandonOrder(order_id="ord_1", reason="authorization_expired")],
+    ),
+    (
+        came_back(1, 1, TOTAL),
+        [
+            RestockStock(reservation_id="ord_1", return_id="ret_1_1", restock=LOT, write_off=LOT),
+            RefundPayment(payment_id="pay_1", refund_id="ret_1_1", amount=TOTAL),
+        ],
+    ),
+    (
+        came_back(1, 0, NOTHING),
+        [RestockStock(reservation_id="ord_1", return_id="ret_1_1", restock=LOT)],
+    ),
     (scheduled(None), [steps.ArrangeDelivery(order_id="ord_1")]),
     (scheduled(WINDOW), [steps.ArrangeDelivery(order_id="ord_1", slot=SLOT)]),
     (
@@ -195,6 +221,10 @@ NOTHING_FOLLOWS = {
     "GoodsReturned": "what follows is said by the CancellationRequested beside it",
     "DeliveryCalledOff": "what follows is said by the OrderCancelled that comes with the money",
     "MoneyReturned": "what follows is said by the OrderCancelled beside it",
+    "ReturnRequested": "the shop's rule approves it at once, or a person has to look",
+    "ReturnApproved": "it is the buyer's turn",
+    "ReturnRejected": "nothing goes back",
+    "ReturnRefunded": "done",
 }
 """An order's own events from which nothing follows, and why."""
 
