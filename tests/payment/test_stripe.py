@@ -17,10 +17,12 @@ from payment.gateway import (
     Declined,
     GatewayUnavailable,
     KeyReused,
+    Outcome,
     OutcomeUnknown,
     Standing,
 )
 from payment.stripe import StripeGateway
+from payment.stripe_objects import Refund, refunded
 from tests.payment.stripe_process.running import API_KEY, StripeProcess, stripe_process
 
 pytestmark = pytest.mark.anyio
@@ -265,6 +267,21 @@ async def test_no_more_is_taken_than_is_held_and_no_more_given_back_than_was_tak
     assert over == Declined(reason="charge_already_refunded")
     found = await standing(gateway, key)
     assert (found.amount, found.captured, found.refunded) == (PRICE, PART, PART)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("succeeded", Approved()),
+        ("pending", Approved()),
+        ("requires_action", Approved()),
+        ("failed", Declined(reason="lost_or_stolen_card")),
+        ("canceled", Declined(reason="lost_or_stolen_card")),
+    ],
+)
+def test_a_refund_is_done_when_stripe_sees_to_it(status: str, outcome: Outcome) -> None:
+    assert refunded(Refund(status=status, failure_reason="lost_or_stolen_card")) == outcome
+    assert refunded(Refund(status="failed")) == Declined(reason="refund_failed")
 
 
 async def test_nothing_is_taken_where_nothing_is_held(gateway: StripeGateway, key: str) -> None:

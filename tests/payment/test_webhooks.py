@@ -125,7 +125,9 @@ SUCCEEDED = "payment_intent.succeeded"
 
 def signed(body: str, secret: str = WEBHOOK_SECRET, ago: int = 0) -> str:
     """A signature made so many seconds ago."""
-    return WebhookSignature.generate_signature_header(body, secret, int(time.time()) - ago)
+    at = int(time.time()) - ago
+    header: str = WebhookSignature.generate_signature_header(body, secret, at)
+    return header
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -272,6 +274,7 @@ async def test_refunds_are_recorded_under_their_own_keys(
     assert (await door.ring(event("charge.refunded", authorization))).status_code == 200
     assert door.outcomes == dict.fromkeys(keys, Approved())
     assert {each.principal.scope for each in door.recorded} == {"gateway"}
+    assert len({each.id for each in door.recorded}) == len(keys)
 
 
 async def test_an_event_that_comes_again_is_the_same_command(
