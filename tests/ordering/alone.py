@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from bus.context import Context
 from bus.envelope import Envelope, sealed
-from bus.messages import Command, Done, Event, Money, Principal, Query, Refused
+from bus.messages import Command, Done, Event, Money, Principal, Query, Refused, now
 from bus.platform import Platform
 from bus.streams import Kind
 from bus.transport import InProcess, Transport
@@ -22,6 +22,7 @@ from catalog.contract import (
     Offer,
     ReleaseStock,
     ReserveStock,
+    RestockStock,
     ShipStock,
     StockDenied,
     StockReserved,
@@ -43,16 +44,20 @@ from ordering.order import Order
 from ordering.views import orders
 from payment.contract import (
     AuthorizePayment,
+    Balance,
     CancelPayment,
     CapturePayment,
+    GetBalance,
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentLapsed,
     PaymentRefunded,
     PaymentVoided,
+    RefundPayment,
 )
-from tests.ordering.histories import DOOR, PRICE
+from tests.ordering.histories import DELIVERY, DOOR, NOTHING, PRICE
 from tests.waiting import eventually
 
 R = TypeVar("R")
@@ -116,6 +121,15 @@ def voided(asked: CancelPayment) -> Event:
     return PaymentVoided(payment_id=asked.payment_id, reference=asked.reference)
 
 
+def refunded(asked: RefundPayment) -> Event:
+    return PaymentRefunded(
+        payment_id=asked.payment_id,
+        reference=asked.payment_id.replace("pay_", "ord_"),
+        amount=asked.amount,
+        refund_id=asked.refund_id,
+    )
+
+
 def nobody_comes(asked: CancelDelivery) -> Event:
     return DeliveryCancelled(delivery_id=asked.delivery_id, reference=asked.reference)
 
@@ -135,10 +149,17 @@ class Others:
             CancelPayment: voided,
             ScheduleDelivery: scheduled,
             CancelDelivery: nobody_comes,
+            RestockStock: stays_silent,
+            RefundPayment: refunded,
         }
     )
     told: list[Command[Any]] = field(default_factory=list)
     price: Money = PRICE
+    way_costs: Money = DELIVERY
+    credit: Money = NOTHING
+    """What every buyer has of store credit."""
+    looked_up: list[str] = field(default_factory=list)
+    """The buyers whose store credit was asked for."""
     refuses: Refused | None = None
     """What a quote for the way is refused with."""
 
@@ -154,11 +175,20 @@ class Others:
         if self.refuses is not None:
             raise self.refuses
         return DeliveryQuote(
-            cost=Money(amount=50_00, currency="EUR"),
+            cost=self.way_costs,
             warehouse_id="vaduz",
             distance_m=1000,
             duration_s=60,
             slots=(),
+        )
+
+    async def balance(self, query: GetBalance, envelope: Envelope[GetBalance]) -> Balance:
+        self.looked_up.append(query.buyer_id)
+        return Balance(
+            buyer_id=query.buyer_id,
+            balance=self.credit,
+            held=self.credit.zero(),
+            available=self.credit,
         )
 
     def told_to(self, kind: type[Command[Any]]) -> list[Any]:
@@ -214,6 +244,22 @@ class Alone:
         assert state is not None
         return state
 
+    async def completed(self, **changes: Any) -> OrderDocument:
+        """An order that is delivered and paid for."""
+        order = (await self.place(**changes)).answer
+        whose = {"delivery_id": order.delivery_id, "reference": order.order_id}
+        await self.comes_to(order.order_id, fulfillment_status="scheduled")
+        await self.say(DeliveryPickedUp(**whose, at=now()))
+        await self.comes_to(order.order_id, fulfillment_status="shipped")
+        await self.say(
+            PaymentCaptured(
+                payment_id=order.payment_id, reference=order.order_id, amount=order.total
+            )
+        )
+        await self.say(DeliveryDelivered(**whose, at=now()))
+        await self.comes_to(order.order_id, status="completed")
+        return order
+
     async def comes_to(self, order_id: str, **fields: str) -> Order:
         """The order, as soon as it has come so far."""
 
@@ -263,6 +309,7 @@ async def at_work(
         platform.context(name, events=events)
     platform.bus.handle(GetOffers, others.offers)
     platform.bus.handle(QuoteDelivery, others.way)
+    platform.bus.handle(GetBalance, others.balance)
     home = register(platform, expiry=expiry, reservation_ttl=expiry)
     alone = Alone(platform, others, home)
 
@@ -290,6 +337,7 @@ PUBLIC: dict[str, tuple[type[Event], ...]] = {
         PaymentDeclined,
         PaymentActionRequired,
         PaymentCaptured,
+        PaymentLapsed,
         PaymentVoided,
         PaymentRefunded,
     ),
