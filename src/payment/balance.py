@@ -78,29 +78,27 @@ class Ledger:
 
 
 def grant(ledger: Ledger | None, granted: CreditGranted, currency: str) -> list[BalanceEvent]:
-    """Give the buyer credit, in the shop's currency and the one of the credit that is there.
+    """Give the buyer credit, in the shop's currency, which must be that of what is there.
 
     Refused with `nothing_to_credit`, `foreign_currency` and `balance_too_large`.
     """
     buyer_id, amount = granted.buyer_id, granted.amount
     if not amount.amount:
         raise Refused("nothing_to_credit", f"{amount} is no credit for {buyer_id}: give more")
+    if ledger is not None and ledger.balance.currency != currency:
+        raise Refused(
+            "foreign_currency",
+            f"{buyer_id} has {ledger.balance} from when the shop had another currency, and a buyer"
+            f" has credit in one: give credit in {currency} under another buyer id",
+            currency=currency,
+        )
     if amount.currency != currency:
         raise Refused(
             "foreign_currency",
             f"{amount} is not in the shop's currency: give credit in {currency}",
             currency=currency,
         )
-    if ledger is None:
-        return [granted]
-    if amount.currency != ledger.balance.currency:
-        raise Refused(
-            "foreign_currency",
-            f"{buyer_id} has {ledger.balance} from when the shop had another currency, and a buyer"
-            " has credit in one: give this under another buyer id",
-            currency=ledger.balance.currency,
-        )
-    if ledger.granted.amount + amount.amount > MAX_INTEGER:
+    if ledger is not None and ledger.granted.amount + amount.amount > MAX_INTEGER:
         raise Refused(
             "balance_too_large",
             f"{buyer_id} has been given {ledger.granted}, and with {amount} that is more than can"

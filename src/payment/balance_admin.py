@@ -15,7 +15,7 @@ from payment.contract import Balance, GetBalance
 ADMIN = Principal(scope="admin", name="cli")
 
 COLUMNS = ("buyer_id", "balance", "held", "available")
-LEDGER_COLUMNS = ("at", "what", "amount", "balance", "available", "of")
+LEDGER_COLUMNS = ("at", "what", "amount", "balance", "available", "for")
 
 Buyer = Annotated[str, typer.Argument(help="The buyer's id.")]
 
@@ -118,5 +118,5 @@ def line(entry: Entry, *, as_json: bool) -> dict[str, Any]:
         "amount": money(data["amount"]) if "amount" in data else "",
         "balance": str(entry.balance),
         "available": str(entry.available),
-        "of": next((data[name] for name in ("refund_id", "hold", "reason") if name in data), ""),
+        "for": next((data[name] for name in ("refund_id", "hold", "reason") if name in data), ""),
     }

@@ -100,6 +100,12 @@ def test_credit_is_refused(
     assert "give" in refused.value.message
 
 
+@pytest.mark.parametrize("asked", [granted(5_00), granted(500, "JPY")])
+def test_who_has_credit_of_a_former_currency_needs_another_id(asked: CreditGranted) -> None:
+    with pytest.raises(Refused, match=r"b1 has 70 JPY .* in EUR under another buyer id"):
+        grant(ledger(granted(70, "JPY")), asked, "EUR")
+
+
 def test_as_much_as_can_be_counted_can_be_given() -> None:
     assert grant(ledger(granted(1)), granted(MAX_INTEGER - 1), "EUR")
 

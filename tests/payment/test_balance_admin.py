@@ -115,7 +115,7 @@ def test_every_entry_is_told_oldest_first(balances: Typed, running: Running) -> 
         )
     )
     head, *lines = balances("history", "b1").splitlines()
-    assert head.split() == ["at", "what", "amount", "balance", "available", "of"]
+    assert head.split() == ["at", "what", "amount", "balance", "available", "for"]
     assert [line.split()[1:] for line in lines] == [
         ["granted", "10.50", "EUR", "10.50", "EUR", "10.50", "EUR", "[sorry]"],
         ["held", "4.00", "EUR", "10.50", "EUR", "6.50", "EUR", "p1:1"],
