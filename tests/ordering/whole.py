@@ -25,7 +25,6 @@ from ordering.contract import (
 from ordering.order import Order, OrderPlaced, evolve
 from ordering.views import orders, present
 from payment.builtin import BuiltinGateway
-from payment.contract import Means as PaymentMeans
 from payment.gateway import Outcome
 from shop.container import Shop
 from shop.settings import Settings
@@ -59,12 +58,10 @@ class Halting(BuiltinGateway):
         self.under_way = asyncio.Event()
         self.goes_on = asyncio.Event()
 
-    async def authorize(
-        self, key: str, amount: Money, means: PaymentMeans, reference: str
-    ) -> Outcome:
+    async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
         if self.halts == "before":
             await self._halt()
-        outcome = await super().authorize(key, amount, means, reference)
+        outcome = await super().authorize(key, amount, token, reference)
         if self.halts == "after":
             await self._halt()
         return outcome
