@@ -220,7 +220,8 @@ def _report(report: Report, as_json: bool) -> None:
                 f"{each.payment_id} ({each.reference})  gateway: {each.gateway};"
                 f"  events: {each.events};  do: {each.do}"
             )
-    summary = f"{report.compared:,} payments compared, {len(report.differences):,} differences"
+    differences = "difference" if len(report.differences) == 1 else "differences"
+    summary = f"{report.compared:,} payments compared, {len(report.differences):,} {differences}"
     if report.under_way:
         summary += f", {report.under_way:,} under way all the time and left out"
     if report.more:
