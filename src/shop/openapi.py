@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from bus.messages import Command, Model
 from bus.rest import SIGNED, Endpoint
+from ordering.contract import OrderDocument
 
 
 class ProblemDetails(Model):
@@ -178,9 +179,9 @@ def _headers(row: Endpoint) -> list[dict[str, Any]]:
             return [_header("If-None-Match", "304 if this is still its ETag")]
         return []
     found = [_header("Idempotency-Key", "Recognises a retry", required=row.creates)]
-    if not row.creates:
+    if not row.creates or "{" in row.path:
         found.append(_header("If-Match", "Refuse unless this is the version"))
-    if row.message.type_name.startswith("ordering."):
+    if row.answer is OrderDocument:
         found.append(_header("Prefer", "wait=N: answer once settled, after N seconds at most"))
     return found
 

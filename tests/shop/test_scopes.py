@@ -19,6 +19,8 @@ ROWS = [
     ("GET", "/v1/orders/{order_id}", "shop"),
     ("POST", "/v1/orders/{order_id}/cancel", "shop"),
     ("POST", "/v1/orders/{order_id}/payment", "shop"),
+    ("POST", "/v1/orders/{order_id}/returns", "shop"),
+    ("GET", "/v1/orders/{order_id}/returns", "shop"),
     ("GET", "/v1/orders/{order_id}/history", "shop"),
     ("GET", "/v1/orders/{order_id}/delivery", "shop"),
     ("POST", "/v1/quotes", "shop"),
