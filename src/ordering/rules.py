@@ -90,7 +90,7 @@ def _requested(order: Order, means: Means, now: datetime) -> PaymentRequested:
 
 def confirm(order: Order, now: datetime) -> Events:
     """The money is set aside. Too late for an order that was called off: payment gives it back."""
-    if order.status != "pending":
+    if not awaits_money(order):
         return []
     if not order.attempt:
         raise too_early(order, "confirm")
@@ -99,18 +99,18 @@ def confirm(order: Order, now: datetime) -> Events:
 
 def decline(order: Order, attempt: int, reason: str, now: datetime) -> Events:
     """This attempt has failed; an older one's failure no longer matters."""
-    if order.status == "pending" and attempt > order.attempt:
+    if awaits_money(order) and attempt > order.attempt:
         raise too_early(order, "decline")
-    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
+    if not awaits_money(order) or attempt != order.attempt or not order.payment_under_way:
         return []
     return [PaymentDeclined(order_id=order.order_id, attempt=attempt, reason=reason, at=now)]
 
 
 def require_action(order: Order, attempt: int, action: NextAction, now: datetime) -> Events:
     """The gateway wants something of the buyer first."""
-    if order.status == "pending" and attempt > order.attempt:
+    if awaits_money(order) and attempt > order.attempt:
         raise too_early(order, "require_action")
-    if order.status != "pending" or attempt != order.attempt or not order.payment_under_way:
+    if not awaits_money(order) or attempt != order.attempt or not order.payment_under_way:
         return []
     return [ActionRequired(order_id=order.order_id, attempt=attempt, action=action, at=now)]
 
@@ -120,7 +120,7 @@ def expire(order: Order, now: datetime) -> Events:
 
     `Busy` while a clock says that it isn't: the timer must come back, for no other ever will.
     """
-    if order.status != "pending":
+    if not awaits_money(order):
         return []
     if now < order.expires_at:
         raise Busy(f"order {order.order_id} expires only at {order.expires_at.isoformat()}")
@@ -200,7 +200,7 @@ def cancel(order: Order, reason: str, now: datetime) -> Events:
 
 def abandon(order: Order, reason: str, now: datetime) -> Events:
     """The shop itself cannot serve the order after all; where nothing is to be done, it doesn't."""
-    if order.status not in ("pending", "confirmed") or order.shipped:
+    if not may_be_called_off(order):
         return []
     return [_cancellation(order, reason, now)]
 
@@ -240,6 +240,17 @@ def _wound_up(order: Order, event: GoodsGone | DeliveryCalledOff | MoneyReturned
     if order.status == "cancelling" and evolve(order, event).wound_up:
         return [event, OrderCancelled(order_id=order.order_id, at=event.at)]
     return [event]
+
+
+def awaits_money(order: Order) -> bool:
+    """Whether what becomes of an attempt to pay still matters: whoever was faster, the buyer who
+    pays, the one who cancels, or the clock."""
+    return order.status == "pending"
+
+
+def may_be_called_off(order: Order) -> bool:
+    """Whether nobody has to be paid for it yet: until it is picked up, its money is never taken."""
+    return order.status in ("pending", "confirmed") and not order.shipped
 
 
 def _check_shipped(order: Order, step: str) -> None:

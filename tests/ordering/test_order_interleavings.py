@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.messages import Busy, Refused
-from ordering import rules
-from ordering.contract import TERMINAL, Status
+from ordering import return_rules, rules
+from ordering.contract import TERMINAL, Item, Status
 from ordering.order import (
     DeliveryCalledOff,
     GoodsGone,
@@ -22,11 +22,22 @@ from ordering.order import (
     PaymentTaken,
     evolve,
 )
+from ordering.return_rules import Terms
+from ordering.returns import Return, ReturnRefunded, ReturnRequested
 from tests.ordering.histories import ACTION, EXPIRY, NOTHING, OTHER, PLACED, START, TOTAL, replay
 
 Step = Callable[[Order, datetime], rules.Events]
 
 ATTEMPTS = (1, 2, 3)
+
+TERMS = Terms(auto_approve=0)
+
+BOTH = (Item(sku="MUG-BLUE", quantity=2),)
+
+
+def known(order: Order) -> Return:
+    """The first return there was of an order."""
+    return return_rules.known(order, "ret_1_1")
 
 
 def declining(attempt: int) -> Step:
@@ -54,6 +65,11 @@ STEPS: dict[str, Step] = {
     "call off": rules.call_off_delivery,
     "void": lambda order, now: rules.return_money(order, NOTHING, now),
     "refund": lambda order, now: rules.return_money(order, TOTAL, now),
+    "send back": lambda order, now: return_rules.request(order, BOTH, "chipped", TERMS, now),
+    "approve": lambda order, now: return_rules.approve(known(order), "admin:cli", now),
+    "turn down": lambda order, now: return_rules.reject(known(order), "used", now),
+    "receive": lambda order, now: return_rules.receive(order, known(order), (), now),
+    "settle": lambda order, now: return_rules.settle(order, "ret_1_1", TOTAL, now),
     **{f"decline {n}": declining(n) for n in ATTEMPTS},
     **{f"ask {n}": asking(n) for n in ATTEMPTS},
 }
@@ -103,6 +119,11 @@ def check(history: list[OrderEvent]) -> None:
                 assert order.delivery_called_off or order.shipped
             case OrderShipped():
                 assert order.status == "confirmed"
+            case ReturnRequested():
+                assert (order.status, order.payment_status) == ("completed", "captured")
+            case ReturnRefunded():
+                assert known(order).status == "received"
+                assert (after.payment_status, after.refunded) == ("refunded", TOTAL)
             case DeliveryCalledOff():
                 assert not order.shipped
             case _:
@@ -116,6 +137,7 @@ moments = st.integers(0, 3600).map(lambda seconds: START + timedelta(seconds=sec
 steps = st.lists(st.sampled_from(sorted(STEPS)), max_size=40)
 
 USUAL = ["request", "confirm", "arrange", "ship", "capture", "deliver"]
+USUAL += ["send back", "approve", "receive", "settle"]
 """What usually happens: random steps alone seldom come as far."""
 
 
