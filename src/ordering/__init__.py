@@ -10,11 +10,14 @@ Glossary
     attempt      one try of the buyer to pay
     client       the web shop that placed the order; it sees its own orders only
     cancelling   called off, but where the money and the goods are is not certain yet
+    return       pieces of a completed order that its buyer sends back (RMA): requested, approved or
+                 rejected, received, refunded; it lives in its order's stream
 
-In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, GetOrder, GetOrderAsOf, AwaitOrder, ListOrders,
-GetHistory; and what the other contexts' events tell.
-Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock; to payment AuthorizePayment,
-CapturePayment, CancelPayment; to delivery ScheduleDelivery, CancelDelivery.
+In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, RequestReturn, GetOrder, GetOrderAsOf,
+AwaitOrder, ListOrders, GetHistory, GetReturns; and what the other contexts' events tell.
+Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock, RestockStock; to payment
+GetBalance, AuthorizePayment, CapturePayment, CancelPayment, RefundPayment; to delivery
+ScheduleDelivery, CancelDelivery.
 Start reading at `order.py` (what can happen), then `rules.py` (when it may), then `policies.py`
-(what follows from what).
+(what follows from what); `returns.py` and `return_rules.py` are the same for returns.
 """

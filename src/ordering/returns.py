@@ -70,6 +70,7 @@ class Return:
     reason: str
     refund: Money
     requested_at: datetime
+    updated_at: datetime
     status: ReturnStatus = "requested"
     rejection: str | None = None
     write_off: tuple[ReturnedItem, ...] = ()
@@ -90,18 +91,20 @@ def evolve(before: Return | None, event: ReturnEvent) -> Return:
             reason=event.reason,
             refund=event.refund,
             requested_at=event.at,
+            updated_at=event.at,
         )
     if before is None:
         raise ValueError(f"{event.type_name} before the return was requested")
+    now = replace(before, updated_at=event.at)
     match event:
         case ReturnApproved():
-            return replace(before, status="approved")
+            return replace(now, status="approved")
         case ReturnRejected(reason=reason):
-            return replace(before, status="rejected", rejection=reason)
+            return replace(now, status="rejected", rejection=reason)
         case ReturnReceived(refund=refund, write_off=write_off):
-            return replace(before, status="received", refund=refund, write_off=write_off)
+            return replace(now, status="received", refund=refund, write_off=write_off)
         case ReturnRefunded():
-            return replace(before, status="refunded")
+            return replace(now, status="refunded")
         case _:
             assert_never(event)
 

@@ -154,6 +154,8 @@ class Others:
         }
     )
     told: list[Command[Any]] = field(default_factory=list)
+    under: list[str] = field(default_factory=list)
+    """The ids under which it was told."""
     price: Money = PRICE
     way_costs: Money = DELIVERY
     credit: Money = NOTHING
@@ -315,6 +317,7 @@ async def at_work(
 
     async def hear(command: Command[Any], envelope: Envelope[Any]) -> None:
         others.told.append(command)
+        others.under.append(envelope.id)
         answer = others.answers[type(command)](command)
         if answer is not None:
             await alone.say(answer)

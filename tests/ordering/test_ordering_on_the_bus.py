@@ -629,6 +629,17 @@ async def test_a_delivery_is_booked_whatever_a_replica_believes_of_the_order(ope
             await shop.send(BookDelivery(order_id="ord_none"))
 
 
+async def test_a_delivery_that_is_booked_again_is_the_same_booking(opened: Open) -> None:
+    async with opened(work=False) as shop:
+        order_id = (await shop.place()).answer.order_id
+        shop.others.under.clear()
+        booking = sealed(BookDelivery(order_id=order_id), id="once")
+        await shop.bus.deliver(booking)
+        await shop.bus.deliver(booking)
+        assert [type(command) for command in shop.others.told[-2:]] == [ScheduleDelivery] * 2
+        assert len(set(shop.others.under)) == 1
+
+
 @TRANSPORTS
 async def test_what_is_heard_before_what_it_follows_from_is_brought_again(
     opened: Open, transport: type[InProcess]
