@@ -112,8 +112,22 @@ def _context(context: Context) -> Iterator[Finding]:
     views = {documents.view.name: documents.collection for documents in context.views}
     if "orders" in views:
         yield from _stuck(views["orders"])
+    if "returns" in views:
+        yield from _returns(views["returns"])
     if "payments" in views:
         yield from _in_trouble(views["payments"])
+
+
+def _returns(returns: Any) -> Iterator[Finding]:
+    """Returns that are not paid for though the goods are back, or that a person has to decide."""
+    owed = {"doc.status": "received", "doc.updated_at": {"$lt": now() - STUCK}}
+    for found in returns.find(owed, {"_id": 1}).limit(20):
+        do = f"look at `shop returns show {found['_id']}` and `shop payments list`"
+        yield Finding("bad", "unpaid return", found["_id"], do)
+    waiting = returns.count_documents({"doc.status": "requested"})
+    if waiting:
+        do = "see `shop returns list --status requested`"
+        yield Finding("look", "returns", f"{waiting} to approve or reject", do)
 
 
 def _in_trouble(payments: Any) -> Iterator[Finding]:

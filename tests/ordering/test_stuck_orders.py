@@ -1,5 +1,6 @@
 """No order is left behind in silence: what should move on by itself and does not is shown."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from pymongo import MongoClient
 from bus.messages import now
 from bus.views import Documents, Stored
 from ordering.contract import TERMINAL
+from ordering.return_views import RETURNS
 from ordering.views import ORDERS
 from shop import doctor
 from tests.ordering.histories import SHAPES, replay
@@ -60,3 +62,30 @@ def test_every_stage_moves_by_itself_or_may_last_or_has_ended() -> None:
     for stage, history in SHAPES.items():
         ended = replay(history).status in TERMINAL
         assert [stage in STUCK, stage in WAITING, ended].count(True) == 1, stage
+
+
+@pytest.mark.parametrize(
+    ("stage", "shown"),
+    [
+        ("asked_back", [("look", "1 to approve or reject")]),
+        ("to_come_back", []),
+        ("kept", []),
+        ("came_back", [("bad", "ret_1_1")]),
+        ("partly_back", []),
+    ],
+)
+async def test_a_return_that_somebody_waits_for_is_shown(
+    mongo: MongoClient[dict[str, Any]], prefix: str, stage: str, shown: list[tuple[str, str]]
+) -> None:
+    (found,) = replay(SHAPES[stage]).returns
+    assert found.updated_at < now() - doctor.STUCK
+    documents = Documents(RETURNS, mongo[f"{prefix}_ordering"])
+
+    def told() -> list[tuple[str, str]]:
+        return [(each.state, each.detail) for each in doctor._returns(documents.collection)]
+
+    await documents.put([Stored("ret_1_1", found, 1, 1, 1)])
+    assert told() == shown
+    fresh = replace(found, updated_at=now())
+    await documents.put([Stored("ret_1_1", fresh, 2, 2, 1)])
+    assert told() == [each for each in shown if each[0] == "look"]
