@@ -55,8 +55,8 @@ def changed(doc: PaymentDocument, event: PaymentEvent) -> PaymentDocument:
     match event:
         case AuthorizationRequested():
             return with_call(_attempted(doc, event), event)
-        case VoidRequested(attempt=number):  # what is let go unasked for had been set aside
-            return with_call(answered(doc, _authorize(number), open_only=True), event)
+        case VoidRequested(attempt=number):
+            return with_call(_approved(doc, number), event)
         case CaptureRequested() | RefundRequested():
             return with_call(doc, event)
         case CreditSetAside(attempt=number, amount=credit):
@@ -64,7 +64,8 @@ def changed(doc: PaymentDocument, event: PaymentEvent) -> PaymentDocument:
             return doc.model_copy(update={**change, **_status(doc, "requested", number)})
         case PaymentAuthorized(attempt=number, amount=amount):
             change = {"amount": amount, "reason": None, **_status(doc, "authorized", number)}
-            return answered(doc, _authorize(number)).model_copy(update=change)
+            doc = marked(doc, _authorize(number), status="succeeded", reason=None)
+            return doc.model_copy(update=change)
         case PaymentDeclined(attempt=number, reason=reason):
             return _declined(doc, number, reason)
         case PaymentActionRequired(attempt=number):
@@ -95,6 +96,13 @@ def changed(doc: PaymentDocument, event: PaymentEvent) -> PaymentDocument:
 
 def _authorize(number: int) -> Callable[[CallDocument], bool]:
     return lambda call: call.operation == "authorize" and call.attempt == number
+
+
+def _approved(doc: PaymentDocument, number: int) -> PaymentDocument:
+    """What an attempt holds is to be let go: so the gateway had approved it, if only late, or has
+    asked something of the buyer."""
+    late = [x for x in doc.calls if _authorize(number)(x) and x.status != "succeeded"]
+    return marked(doc, lambda call: call in late, status="succeeded", reason=None)
 
 
 def _attempted(doc: PaymentDocument, event: AuthorizationRequested) -> PaymentDocument:
@@ -164,20 +172,15 @@ def _amount(asked: Asked) -> Money | None:
     return None if isinstance(asked, VoidRequested) else asked.amount
 
 
-def answered(
-    doc: PaymentDocument, which: Callable[[CallDocument], bool], *, open_only: bool = False
-) -> PaymentDocument:
+def answered(doc: PaymentDocument, which: Callable[[CallDocument], bool]) -> PaymentDocument:
     """What was to be done is done: by the call that waited for an answer, or else by the last one
     that was thought to have failed."""
     alike = [call for call in doc.calls if which(call)]
     waiting = [call for call in alike if call.status in ("requested", "unknown")]
-    if not waiting and not open_only and all(call.status == "failed" for call in alike):
+    if not waiting and all(call.status == "failed" for call in alike):
         waiting = alike[-1:]
     keys = {call.key for call in waiting}
-    doc = marked(doc, lambda call: call.key in keys, status="succeeded", reason=None)
-    if open_only:
-        return doc
-    return marked(doc, lambda x: which(x) and x.reason == ACTION_REQUIRED, reason=None)
+    return marked(doc, lambda call: call.key in keys, status="succeeded", reason=None)
 
 
 def marked(
