@@ -102,6 +102,7 @@ ROWS = [
     (("orders", "history", "ORDER"), "type"),
     (("deliveries", "list"), "delivery_id"),
     (("payments", "list"), "payment_id"),
+    (("balances", "show", "buyer-1"), "available"),
     (("log", "verify"), "context"),
     (("log", "tail"), "position"),
     (("log", "show", "1"), "events"),
