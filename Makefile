@@ -12,7 +12,7 @@ CODE   := $(wildcard src tests bench)
 UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: install run test faults check bench lock clean
+.PHONY: install run test faults fuzz check bench lock clean
 
 install: $(READY)
 
@@ -33,6 +33,10 @@ test: $(READY)
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY)
 	$(BIN)/python -m pytest tests/faults -m long -s
+
+# Whatever happens to money, in other orders each time.
+fuzz: $(READY)
+	$(BIN)/python -m pytest tests/payment/test_money_machine.py -m long
 
 check: $(READY)
 	$(BIN)/ruff check $(CODE)
