@@ -7,6 +7,7 @@ is authorized after it is voided.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bus.messages import Money, Refused
@@ -86,7 +87,8 @@ def approved(
     if attempt.status in ("authorized", "voiding", "voided"):
         return []
     if not _wanted(payment, attempt):
-        return [let_go(payment, attempt, now)]
+        held = replace(attempt, authorization=outcome.authorization or attempt.authorization)
+        return [let_go(payment, held, now)]
     authorized = PaymentAuthorized(
         payment_id=payment.payment_id,
         reference=payment.reference,

@@ -23,7 +23,7 @@ from payment.calls import (
     gateway_key,
 )
 from payment.commands import Answer, RecordOutcome, Unknown
-from payment.gateway import Approved, Declined, Gateway, Outcome, OutcomeUnknown
+from payment.gateway import Approved, Declined, Gateway, Operation, Outcome, OutcomeUnknown
 
 READER = "payment.gateway"
 
@@ -46,11 +46,14 @@ class Effects:
         earlier = asked.instead_of
         if earlier is not None:
             key = gateway_key(asked.payment_id, "authorize", earlier)
-            found = await self._gateway.look_up("authorize", key, None)
+            found = await self._look_up("authorize", key)
             if isinstance(found, Approved):
                 await self._record(asked, key, found, envelope, 1)
-                superseded = Declined(reason=SUPERSEDED)
-                await self._record(asked, asked.gateway_key, superseded, envelope, 0)
+                found = Declined(reason=SUPERSEDED)
+                await self._record(asked, asked.gateway_key, found, envelope, 0)
+                return
+            if isinstance(found, Unknown):
+                await self._record(asked, asked.gateway_key, found, envelope, 0)
                 return
         await self.call(asked, envelope)
 
@@ -60,8 +63,9 @@ class Effects:
 
     async def _outcome(self, asked: Asked) -> Answer:
         """The outcome of a call, however often it takes to hear it."""
+        authorization = getattr(asked, "authorization", None)
         if asked.at is not None and now() - asked.at > self._gateway.remembers:
-            found = await self._look_up(asked)
+            found = await self._look_up(asked.operation, asked.gateway_key, authorization)
             if found is not None:
                 return found
         make = self._made(asked)
@@ -70,10 +74,7 @@ class Effects:
                 return await make()
             except OutcomeUnknown:
                 continue  # the same key: it is done once
-        try:
-            found = await self._look_up(asked)
-        except OutcomeUnknown:
-            found = None
+        found = await self._look_up(asked.operation, asked.gateway_key, authorization)
         return Unknown() if found is None else found
 
     def _made(self, asked: Asked) -> Callable[[], Awaitable[Outcome]]:
@@ -90,9 +91,14 @@ class Effects:
             case _:
                 assert_never(asked)
 
-    async def _look_up(self, asked: Asked) -> Outcome | None:
-        authorization = getattr(asked, "authorization", None)
-        return await self._gateway.look_up(asked.operation, asked.gateway_key, authorization)
+    async def _look_up(
+        self, operation: Operation, key: str, authorization: str | None = None
+    ) -> Answer | None:
+        """What a call led to; `None` when there was none."""
+        try:
+            return await self._gateway.look_up(operation, key, authorization)
+        except OutcomeUnknown:
+            return Unknown()
 
     async def _record(
         self, asked: Asked, key: str, answer: Answer, envelope: Envelope[Any], index: int

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from bus.messages import Money, Refused
+from bus.messages import Event, Money, Refused
 from bus.transport import InProcess, Loopback
 from payment import answers
 from payment.builtin import BuiltinGateway
@@ -102,7 +102,7 @@ async def test_parts_of_what_was_taken_are_refunded(opened: Open) -> None:
             told = [each for each in await shop.events("p1") if isinstance(each, PaymentRefunded)]
             return sorted(each.amount.amount for each in told) == [3_00, 5_00]
 
-        await eventually(both)
+        assert await eventually(both)
         assert shop.ledger("refund") == 2
 
 
@@ -335,11 +335,11 @@ async def test_a_hold_that_runs_out_is_renewed_and_then_taken(
         await shop.pay("p1")
         await shop.happens("p1", PaymentAuthorized)
 
-        async def renewed() -> bool:
+        async def renewed() -> list[Event]:
             told = await shop.events("p1")
-            return any(isinstance(each, PaymentAuthorized) and each.attempt > 1 for each in told)
+            return [x for x in told if isinstance(x, PaymentAuthorized) and x.attempt > 1]
 
-        await eventually(renewed)
+        assert await eventually(renewed)
         await shop.capture("p1")
         await shop.happens("p1", PaymentCaptured)
         assert shop.ledger("capture") == 1

@@ -9,17 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bus.messages import Refused
-from payment.contract import PaymentCaptured, PaymentRefunded, PaymentVoided
-from payment.gateway import ActionRequired, Approved, Declined, Outcome
-from payment.payment import (
+from payment.calls import (
     AuthorizationRequested,
     CaptureRequested,
-    Payment,
-    PaymentEvent,
     RefundRequested,
     VoidRequested,
-    evolve,
 )
+from payment.contract import PaymentCaptured, PaymentRefunded, PaymentVoided
+from payment.gateway import ActionRequired, Approved, Declined, Outcome
+from payment.payment import Payment, PaymentEvent, evolve
 from tests.payment import decisions as rules
 from tests.payment.histories import ACTION, CANCEL, pay
 

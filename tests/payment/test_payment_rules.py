@@ -127,6 +127,17 @@ def test_a_second_authorization_is_voided() -> None:
     assert rules.record_authorization(paid_twice, 1, Approved()) == [voiding(1)]
 
 
+def test_what_is_let_go_at_once_goes_by_the_gateways_own_name() -> None:
+    late = Approved(authorization="pi_1")
+    histories: tuple[list[PaymentEvent], ...] = (
+        [requested(), CANCELLING],
+        [requested(), requested(2), authorized(2)],
+    )
+    for history in histories:
+        (asked,) = rules.record_authorization(replay(history), 1, late)
+        assert asked == voiding().model_copy(update={"authorization": "pi_1"})
+
+
 def test_the_payment_stands_when_another_attempt_is_voided() -> None:
     history: list[PaymentEvent] = [requested(), needs_action(), requested(2), authorized(2)]
     found = rules.record_void(replay([*history, voiding(1)]), 1)

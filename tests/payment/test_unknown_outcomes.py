@@ -91,7 +91,7 @@ def test_a_timer_asks_again_and_none_when_a_person_has_to() -> None:
 
 
 def test_a_person_may_say_what_became_of_it() -> None:
-    history = [requested(), unknown(requested())]
+    history: list[PaymentEvent] = [requested(), unknown(requested())]
     assert rules.record_authorization(replay(history), 1, Approved()) == [authorized()]
     no = Declined(reason="not_found_at_the_gateway")
     found = rules.record_authorization(replay(history), 1, no)
@@ -99,7 +99,7 @@ def test_a_person_may_say_what_became_of_it() -> None:
 
 
 def test_a_cancellation_waits_for_what_is_unknown() -> None:
-    history = [requested(), unknown(requested())]
+    history: list[PaymentEvent] = [requested(), unknown(requested())]
     cancelled = [*history, *rules.cancel(replay(history), CANCEL)]
     assert cancelled[-1] == CANCELLING
     late = rules.record_authorization(replay(cancelled), 1, Approved())

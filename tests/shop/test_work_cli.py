@@ -17,7 +17,6 @@ from bus.messages import Money, now
 from bus.parked import id_of
 from bus.partitions import PARTITIONS
 from ordering.contract import OrderDocument
-from payment.contract import Means
 from payment.gateway import Outcome
 from shop import embedded
 from shop.cli import app
@@ -40,10 +39,10 @@ class Night:
         self._authorize = whole.gateway.authorize
         whole.gateway.authorize = self.authorize  # type: ignore[method-assign]
 
-    async def authorize(self, key: str, amount: Money, means: Means, reference: str) -> Outcome:
+    async def authorize(self, key: str, amount: Money, token: str, reference: str) -> Outcome:
         if self.nonsense:
             raise ValueError(SAID)
-        return await self._authorize(key, amount, means, reference)
+        return await self._authorize(key, amount, token, reference)
 
     async def parked_orders(self, number: int) -> list[OrderDocument]:
         """Orders whose payments are parked."""
