@@ -102,7 +102,8 @@ async def test_parts_of_what_was_taken_are_refunded(opened: Open) -> None:
             told = [each for each in await shop.events("p1") if isinstance(each, PaymentRefunded)]
             return sorted(each.amount.amount for each in told) == [3_00, 5_00]
 
-        assert await eventually(both)
+        done: bool = await eventually(both)
+        assert done
         assert shop.ledger("refund") == 2
 
 
@@ -339,7 +340,8 @@ async def test_a_hold_that_runs_out_is_renewed_and_then_taken(
             told = await shop.events("p1")
             return [x for x in told if isinstance(x, PaymentAuthorized) and x.attempt > 1]
 
-        assert await eventually(renewed)
+        found: list[Event] = await eventually(renewed)
+        assert found
         await shop.capture("p1")
         await shop.happens("p1", PaymentCaptured)
         assert shop.ledger("capture") == 1
