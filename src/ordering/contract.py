@@ -4,9 +4,9 @@ and read."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from bus.messages import (
     Address,
@@ -50,14 +50,15 @@ class Means(Model):
     """
 
     method: Method
-    token: Text | None = None
+    token: Text | None = Field(default=None, validate_default=True)
     use_credit: bool = False
 
-    @model_validator(mode="after")
-    def _a_card_has_a_token(self) -> Self:
-        if self.method == "card" and self.token is None:
+    @field_validator("token")
+    @classmethod
+    def _a_card_has_a_token(cls, token: str | None, others: ValidationInfo) -> str | None:
+        if token is None and others.data.get("method") == "card":
             raise ValueError("a card is paid with by its token: send one")
-        return self
+        return token
 
 
 class NextAction(Model):
