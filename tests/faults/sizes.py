@@ -28,6 +28,8 @@ SIZES: dict[tuple[str, str], Size] = {
     ("sleeps", LONG): Size(600, 4),
     ("deliveries", SHORT): Size(20, 2, term=1.5),
     ("deliveries", LONG): Size(1_000, 20, term=2.0),
+    ("money", SHORT): Size(40, 2, term=1.5),
+    ("money", LONG): Size(1_000, 25, term=2.0),
     ("poison", SHORT): Size(60, 6, term=2.0),
     ("poison", LONG): Size(2_000, 100),
 }

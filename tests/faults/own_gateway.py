@@ -1,0 +1,24 @@
+"""The shop with the gateway that is built in, whose ledger is in MongoDB, and with leases as short
+as a test wants them: `python -m tests.faults.own_gateway serve --port 0`."""
+
+from __future__ import annotations
+
+import os
+
+from maps.geocoder import Geocoder
+from shop import cli
+from shop.child import end_with_parent
+from tests.faults import app, plants
+
+
+def main() -> None:
+    """Run the CLI."""
+    end_with_parent()
+    if term := os.environ.get(app.TERM):
+        plants.shorten_leases(float(term))
+    Geocoder.warm = app.not_needed  # type: ignore[method-assign]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
