@@ -1,17 +1,21 @@
 """What a basket costs: lines, totals, slots, and what is refused."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bus.messages import MAX_INTEGER, Money, Refused
 from catalog.contract import Offer
 from delivery.contract import DeliveryQuote
 from delivery.contract import Slot as Window
 from ordering import pricing
-from ordering.contract import Item, Quote
+from ordering.contract import Item, Means, PayOrder, Quote
+from payment.contract import Balance
 from tests.ordering.histories import EXPIRY, NOW, START
 
 EUR = "EUR"
@@ -154,3 +158,27 @@ def test_a_basket_is_available_exactly_when_it_could_all_be_taken(
     for line, available in zip(basket, enough, strict=True):
         wanted = sum(item.quantity for item in basket if item.sku == line.sku)
         assert available == (wanted <= stock[line.sku])
+
+
+def test_what_store_credit_can_pay_is_let_through_and_a_cent_more_is_not() -> None:
+    balance = Balance(buyer_id="b1", balance=eur(90), held=eur(40), available=eur(50))
+    pricing.check_credit(eur(50), balance)
+    with pytest.raises(Refused, match=r"0\.50 EUR") as refusal:
+        pricing.check_credit(eur(51), balance)
+    assert refusal.value.code == "insufficient_credit"
+    assert refusal.value.details == {"available": {"amount": 50, "currency": EUR}}
+
+
+def test_nothing_is_paid_with_nothing() -> None:
+    pricing.check_payable(eur(1))
+    with pytest.raises(Refused) as refusal:
+        pricing.check_payable(eur(0))
+    assert refusal.value.code == "nothing_to_pay"
+
+
+@pytest.mark.parametrize("of", [Means, partial(PayOrder, order_id="ord_1")])
+def test_only_a_card_needs_a_token(of: Callable[..., Means]) -> None:
+    assert of(method="store_credit").token is None
+    assert of(method="card", token="pm_card_visa", use_credit=True).use_credit
+    with pytest.raises(ValidationError, match="send one"):
+        of(method="card", use_credit=True)

@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bus.dispatch import Bus
-from bus.messages import Refused
+from bus.messages import Money, Refused
 from bus.platform import Platform
 from catalog.commands import GetStock
 from ordering import admin
+from payment.balance_commands import CreditBuyer
 from tests.shop.clients import Body, Client, Running, problem
 
 R = TypeVar("R")
@@ -61,9 +62,9 @@ async def returns(shop: Running) -> Typed:
     return typed
 
 
-async def completed(web: Client, carrier: Client) -> Body:
+async def completed(web: Client, carrier: Client, **changes: Any) -> Body:
     """An order of two mugs that has come to its door."""
-    order = await web.becomes(await web.placed(), fulfillment_status="scheduled")
+    order = await web.becomes(await web.placed(**changes), fulfillment_status="scheduled")
     for status in ("picked_up", "delivered"):
         path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
         assert (await carrier.post(path, {"status": status})).status_code == 200
@@ -123,6 +124,29 @@ async def _found(ledger: Any, payment: str) -> Any:
     wanted = {"operation": "refund", "authorization": {"$regex": f"^{payment}:"}}
     for entry in await asyncio.to_thread(lambda: list(ledger.find(wanted))):
         yield entry["amount"]["amount"] if isinstance(entry["amount"], dict) else entry["amount"]
+
+
+async def test_what_was_paid_by_card_and_credit_goes_back_to_the_card_first(
+    shop: Running, web: Client, carrier: Client, returns: Typed
+) -> None:
+    gift = Money(amount=50_00, currency="EUR")
+    await shop.platform.bus.send(CreditBuyer(buyer_id="giver", amount=gift, reason="a gift"))
+    both = {"method": "card", "token": "pm_card_visa", "use_credit": True}
+    order = await completed(web, carrier, buyer_id="giver", payment=both)
+    path = f"/v1/orders/{order['order_id']}/returns"
+
+    async def credit() -> int:
+        found: int = (await web.get("/v1/balances/giver")).json()["available"]["amount"]
+        return found
+
+    one = (await web.post(path, ONE)).json()
+    await returns("receive", one["return_id"])
+    await web.becomes(order, payment_status="partially_refunded")
+    assert await credit() == 0
+    rest = (await web.post(path, ONE)).json()
+    await returns("receive", rest["return_id"])
+    await web.becomes(order, payment_status="refunded")
+    assert await credit() == gift.amount
 
 
 async def test_a_person_approves_or_rejects_what_is_dear(
