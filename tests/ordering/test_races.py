@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Refused
+from bus.messages import Money, Refused
+from payment.gateway import Outcome
 from shop import embedded
 from tests.ordering.whole import PIECES, Whole, running, settings_of
 from tests.waiting import eventually, soon
@@ -159,6 +160,41 @@ async def test_whoever_is_first_of_carrier_and_canceller_the_books_are_right(sta
             state = await shop.comes_to_rest(order)
             assert state.status in ("cancelled", "confirmed")
         await shop.check_books(*placed)
+
+
+# --- capture against cancel
+
+
+def halt_captures(shop: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture is asked for, and done only when it goes on."""
+    capture = shop.gateway.capture
+
+    async def halting(key: str, authorization: str, amount: Money) -> Outcome:
+        await shop.gateway._halt()
+        return await capture(key, authorization, amount)
+
+    monkeypatch.setattr(shop.gateway, "capture", halting)
+
+
+async def test_a_capture_under_way_when_the_goods_come_back_is_refunded(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as shop:
+        await shop.stock_up()
+        order = await shop.place()
+        await shop.comes_to(order, fulfillment_status="scheduled")
+        halt_captures(shop, monkeypatch)
+        await shop.carrier(order, "picked_up")
+        await soon(shop.gateway.under_way.wait())
+        await shop.carrier(order, "returned_to_sender")
+        called_off = await shop.comes_to(order, status="cancelling")
+        assert called_off.refunded.amount == 0
+        shop.gateway.goes_on.set()
+        ended = await shop.comes_to(order, status="cancelled")
+        assert (ended.payment_status, ended.refunded) == ("refunded", ended.total)
+        assert len(shop.calls(order, "capture")) == len(shop.calls(order, "refund")) == 1
+        assert not shop.calls(order, "void")
+        await shop.check_books(order)
 
 
 # --- expiry against pay
