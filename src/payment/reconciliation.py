@@ -39,17 +39,26 @@ class Line(NamedTuple):
 
 
 class Sums:
-    """Every line added up, in memory that does not grow with them. Lines that stand in both sets of
-    books cancel out; a bucket that is left uneven holds a payment that differs."""
+    """Every line added up, in memory that does not grow with them. What the events have is added,
+    what the gateway has is taken away; a bucket that is left uneven holds a payment that
+    differs."""
 
     def __init__(self) -> None:
         self._sums = array("Q", bytes(8 * BUCKETS))
 
     def add(self, payment_id: str, lines: Iterable[Line]) -> None:
-        """Add, or take away again, what one set of books has of a payment."""
+        """What the events have of a payment."""
+        self._count(payment_id, lines, 1)
+
+    def take(self, payment_id: str, lines: Iterable[Line]) -> None:
+        """What the gateway has of it."""
+        self._count(payment_id, lines, -1)
+
+    def _count(self, payment_id: str, lines: Iterable[Line], sign: int) -> None:
         bucket = bucket_of(payment_id)
         for line in lines:
-            self._sums[bucket] ^= _digest("\x1f".join(map(str, line[:])))
+            total = self._sums[bucket] + sign * _digest("\x1f".join(map(str, line[:])))
+            self._sums[bucket] = total % (1 << 64)
 
     def uneven(self) -> list[int]:
         """The buckets in which something differs."""
@@ -121,62 +130,86 @@ def differences(
     payment_id: str, doc: PaymentDocument | None, standings: Sequence[Standing]
 ) -> list[Difference]:
     """Where the gateway and the events do not agree upon a payment, and what to do about it."""
+    theirs: dict[str, list[Standing]] = {}
+    for standing in {each.authorization: each for each in standings}.values():
+        theirs.setdefault(standing.key, []).append(standing)
     if doc is None:
         return [
-            _difference(payment_id, each, booked(each), "never heard of it", NOT_OURS)
-            for each in standings
-            if any(worth([booked(each)]))
+            _difference(payment_id, some, "never heard of it", NOT_OURS)
+            for some in theirs.values()
+            if any(worth(map(booked, some)))
         ]
     ours = {line.key: line for line in expected(doc)}
-    theirs = {each.key: each for each in standings}
-    found = []
-    for key in sorted(ours.keys() | theirs.keys()):
-        standing = theirs.get(key)
-        told = ours.get(key) or Line(key, standing.amount.currency if standing else "", 0, 0, 0)
-        has = booked(standing) if standing else told._replace(held=0, captured=0, refunded=0)
-        if told != has:
-            found.append(_differing(doc, standing, told, has))
-    return [*found, *_doubled(doc, list(ours.values()))]
+    differing = [
+        _differing(doc, theirs.get(key, []), ours.get(key))
+        for key in sorted(ours.keys() | theirs.keys())
+    ]
+    return [*filter(None, differing), *_doubled(doc, list(ours.values()))]
 
 
 NOT_OURS = "void or refund it at the gateway, or find out whose it is"
 
 
 def _differing(
-    doc: PaymentDocument, standing: Standing | None, told: Line, has: Line
-) -> Difference:
-    unanswered = next((call for call in doc.calls if call.status in ("unknown", "failed")), None)
-    events = f"{told} of {told.key}, {doc.status}"
-    if standing is None:
+    doc: PaymentDocument, standings: Sequence[Standing], ours: Line | None
+) -> Difference | None:
+    """What differs about one call to authorize, of which either side may know nothing; a gateway
+    that has carried it out twice has twice the money."""
+    if not standings:
+        if ours is None or not any(worth([ours])):
+            return None
         return Difference(
             payment_id=doc.payment_id,
             reference=doc.reference,
-            gateway=f"never heard of {told.key}",
-            events=events,
+            gateway=f"never heard of {ours.key}",
+            events=f"{ours} of {ours.key}, {doc.status}",
             do="ask the gateway for it by its reference; deliver nothing until it is found",
         )
-    if standing.status == "expired" and told.held and not told.captured:
-        do = "it has run out: cancel the order, or have its buyer pay again"
-    elif "unknown" in doc.trouble or ("failed" in doc.trouble and unanswered is not None):
-        do = f"shop payments retry {doc.payment_id}"
-    elif has.captured > told.captured:
-        do = "more was taken than the events know: give it back at the gateway"
-    elif has.held > told.held:
-        do = "void it at the gateway: nothing here will ever capture it"
-    elif has.refunded > told.refunded:
-        do = "more was given back than the events know: find out who did so at the gateway"
-    else:
-        do = "the gateway has less than the events say: take it up with the gateway"
-    return _difference(doc.payment_id, standing, has, events, do)
+    has = _together([booked(each) for each in standings])
+    told = ours or has._replace(held=0, captured=0, refunded=0)
+    if told == has:
+        return None
+    events = f"{told} of {told.key}, {doc.status}"
+    return _difference(doc.payment_id, standings, events, _to_do(doc, standings, told, has))
 
 
-def _difference(payment_id: str, standing: Standing, has: Line, events: str, do: str) -> Difference:
+def _to_do(doc: PaymentDocument, standings: Sequence[Standing], told: Line, has: Line) -> str:
+    if told.held and all(each.status == "expired" for each in standings):
+        return "it has run out: cancel the order, or have its buyer pay again"
+    if doc.trouble:
+        return f"shop payments retry {doc.payment_id}"
+    if has.captured > told.captured:
+        return "more was taken than the events know: give it back at the gateway"
+    if has.held > told.held:
+        return "void it at the gateway: nothing here will ever capture it"
+    if has.refunded > told.refunded:
+        return "more was given back than the events know: find out who did so at the gateway"
+    return "the gateway has less than the events say: take it up with the gateway"
+
+
+def _difference(payment_id: str, standings: Sequence[Standing], events: str, do: str) -> Difference:
+    named = " and ".join(
+        f"{each.status}"
+        if each.authorization == each.key
+        else f"{each.status} {each.authorization}"
+        for each in standings
+    )
+    has = _together([booked(each) for each in standings])
     return Difference(
         payment_id=payment_id,
-        reference=standing.reference,
-        gateway=f"{has} of {standing.key}, {standing.status}",
+        reference=standings[0].reference,
+        gateway=f"{has} of {has.key}, {named}",
         events=events,
         do=do,
+    )
+
+
+def _together(lines: Sequence[Line]) -> Line:
+    """What the authorizations under one key come to."""
+    return lines[0]._replace(
+        held=sum(line.held for line in lines),
+        captured=sum(line.captured for line in lines),
+        refunded=sum(line.refunded for line in lines),
     )
 
 

@@ -167,7 +167,7 @@ class Books:
             if at_odds(stored.doc):
                 odd.add(bucket_of(stored.id))
         async for standing in self._gateway.standings(since):
-            sums.add(payment_of(standing), worth([booked(standing)]))
+            sums.take(payment_of(standing), worth([booked(standing)]))
         return compared, sorted(odd.union(sums.uneven()))
 
     async def _look(

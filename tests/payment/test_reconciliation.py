@@ -156,8 +156,19 @@ def test_sums_are_even_where_both_books_say_the_same_in_whatever_order() -> None
         sums.add(f"p{number}", worth(expected(document(TAKEN))))
     assert len(sums.uneven()) > 190
     for number in reversed(range(200)):
-        sums.add(f"p{number}", worth([booked(HELD if number == 7 else TOOK)]))
+        sums.take(f"p{number}", worth([booked(HELD if number == 7 else TOOK)]))
     assert sums.uneven() == [reconciliation.bucket_of("p7")]
+
+
+def test_what_the_gateway_did_twice_under_one_key_does_not_cancel_out() -> None:
+    twice = [HELD.model_copy(update={"authorization": name}) for name in ("pi_1", "pi_2")]
+    sums = Sums()
+    sums.take("p1", worth(map(booked, twice)))
+    assert sums.uneven() == [reconciliation.bucket_of("p1")]
+    (found,) = differences("p1", document(AUTHORIZED), twice)
+    assert found.gateway == "21.00 EUR held of p1:authorize:1, held pi_1 and held pi_2"
+    assert found.do == "void it at the gateway: nothing here will ever capture it"
+    assert differences("p1", document(AUTHORIZED), [HELD, HELD]) == []  # told of twice, is all
 
 
 @pytest.mark.parametrize("shape", SHAPES["payment"])
