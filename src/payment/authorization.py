@@ -56,7 +56,7 @@ def authorize(
             )
         )
     if not card.amount:
-        return [*events, _authorized(asked, credit)]
+        return instead_of_others(payment, [*events, _authorized(asked, credit)], now)
     return [*events, _requested(asked, card, waiting(payment), now)]
 
 
@@ -98,13 +98,26 @@ def approved(
         capture_before=outcome.capture_before,
         renew_at=renewal_of(outcome.capture_before, now),
     )
-    paid = evolve(payment, authorized)
-    others = [each for each in payment.attempts if each.number != attempt.number]
     events: list[PaymentEvent] = [authorized]
     if payment.capturing is not None:  # it ran out before it could be taken
-        events += capturing(paid, payment.capturing, now)
-    live = [each for each in others if each.status in ("authorized", "action_required")]
-    return [*events, *(let_go(paid, each, now) for each in live)]
+        events += capturing(evolve(payment, authorized), payment.capturing, now)
+    return instead_of_others(payment, events, now)
+
+
+def instead_of_others(
+    payment: Payment | None, events: list[PaymentEvent], now: datetime
+) -> list[PaymentEvent]:
+    """The events, by which one attempt pays; whatever else holds money, or might, is let go."""
+    for event in events:
+        payment = evolve(payment, event)
+    if payment is None:
+        return events
+    live = [
+        each
+        for each in payment.attempts
+        if each.number != payment.paid_by and each.status in ("authorized", "action_required")
+    ]
+    return [*events, *(let_go(payment, each, now) for each in live)]
 
 
 def _wanted(payment: Payment, attempt: Attempt) -> bool:

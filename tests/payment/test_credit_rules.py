@@ -22,6 +22,7 @@ from tests.payment.histories import (
     authorized,
     declined,
     euros,
+    needs_action,
     pay,
     replay,
     requested,
@@ -200,3 +201,9 @@ def test_paying_again_by_card_alone_frees_the_credit_of_what_was_declined() -> N
     history += rules.authorize(replay(history), pay(2))
     assert history[-1] == requested(2)
     assert books(history) == (20_00, 0)
+
+
+def test_who_pays_by_credit_in_the_end_leaves_no_card_waiting() -> None:
+    waits = replay([requested(), needs_action()])
+    again = rules.authorize(waits, pay(2, method="store_credit"), credit=10_50)
+    assert again == [set_aside(10_50, 2), authorized(2), voiding(1)]
