@@ -42,12 +42,11 @@ def shown(doc: PaymentDocument | None, event: PaymentEvent) -> PaymentDocument:
     if doc is None:
         doc = PaymentDocument(payment_id=event.payment_id)
     doc = changed(doc, event)
-    return doc.model_copy(
-        update={
-            "reference": doc.reference or getattr(event, "reference", ""),
-            "trouble": tuple(sorted(set(troubles(doc)))),
-        }
-    )
+    reference = doc.reference or getattr(event, "reference", "")
+    trouble = tuple(sorted(set(troubles(doc))))
+    if (reference, trouble) == (doc.reference, doc.trouble):
+        return doc
+    return doc.model_copy(update={"reference": reference, "trouble": trouble})
 
 
 def changed(doc: PaymentDocument, event: PaymentEvent) -> PaymentDocument:
@@ -187,6 +186,8 @@ def marked(
     doc: PaymentDocument, which: Callable[[CallDocument], bool], **change: Any
 ) -> PaymentDocument:
     """The document with some of its calls changed."""
+    if not any(map(which, doc.calls)):
+        return doc
     calls = (call.model_copy(update=change) if which(call) else call for call in doc.calls)
     return doc.model_copy(update={"calls": tuple(calls)})
 

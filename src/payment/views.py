@@ -163,8 +163,9 @@ class Books:
         sums, compared, odd = Sums(), 0, set()
         async for stored in self._stored(since):
             compared += 1
-            sums.add(stored.id, worth(expected(stored.doc)))
-            if at_odds(stored.doc):
+            lines = list(expected(stored.doc))
+            sums.add(stored.id, worth(lines))
+            if at_odds(stored.doc, lines):
                 odd.add(bucket_of(stored.id))
         async for standing in self._gateway.standings(since):
             sums.take(payment_of(standing), worth([booked(standing)]))
