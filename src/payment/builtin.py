@@ -171,15 +171,15 @@ class BuiltinGateway:
         return await asyncio.to_thread(self._enter_all, entries)
 
     def _enter_all(self, entries: list[Entry]) -> list[Answer | None]:
-        """Enter calls into the ledger, those that are new; blocks. `None` where others were faster
-        again and again."""
+        """Enter calls into the ledger, those that are new, one after another where they are about
+        the same hold; blocks. `None` where others were faster again and again."""
         self._make_indexes()
         answers: list[Answer | None] = [None] * len(entries)
         left = list(range(len(entries)))
         for _ in range(ROUNDS):
-            asked = [entries[index] for index in left]
-            found = self._enter_once(asked)
-            for index, answer in zip(left, found, strict=True):
+            turn = list({entries[index].authorization: index for index in reversed(left)}.values())
+            found = self._enter_once([entries[index] for index in turn])
+            for index, answer in zip(turn, found, strict=True):
                 answers[index] = answer
             left = [index for index in left if answers[index] is None]
             if not left:

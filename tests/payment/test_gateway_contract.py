@@ -101,7 +101,7 @@ async def stripe(process: StripeProcess) -> AsyncIterator[Desk]:
         process.mood(next=["lose"])
         return VISA
 
-    gateway, another = process.gateway(), process.gateway()
+    gateway, another = process.gateway(timeout=10.0), process.gateway(timeout=10.0)
     yield Desk(gateway, another, process.expire, lose)
     await gateway.close()
     await another.close()
