@@ -35,7 +35,9 @@ from tests.payment.machine.bank import Fate, Hold
 from tests.payment.machine.laws import hold_always, hold_in_the_end
 from tests.payment.machine.world import World
 
-FATES: tuple[tuple[Fate, ...], ...] = (
+Fates = tuple[Fate, ...]
+
+FATES: tuple[Fates, ...] = (
     (),
     ("lost",),
     ("unheard",),
@@ -72,15 +74,29 @@ class Shop(RuleBasedStateMachine):
         self.placed: dict[int, str] = {}
         self.asked = 0
 
-    @initialize(token=tokens, use_credit=st.booleans(), euros=gifts, far=st.integers(0, 4))
-    def open(self, token: str, use_credit: bool, euros: int, far: int) -> None:
-        """An order has come so far, for steps at random seldom do."""
+    @initialize(
+        token=tokens,
+        use_credit=st.booleans(),
+        euros=gifts,
+        far=st.integers(0, 4),
+        fates=st.sampled_from(FATES),
+        old=st.booleans(),
+    )
+    def open(
+        self, token: str, use_credit: bool, euros: int, far: int, fates: Fates, old: bool
+    ) -> None:
+        """An order has come so far, for steps at random seldom do; and it may have stayed there
+        until what is set aside is to be renewed."""
         self.credit("b0", euros)
         self.place(0, token, use_credit)
-        for status in ("picked_up", "delivered", None, None)[:far]:
+        for status in (None, "picked_up", "delivered", None)[:far]:
             self.many_arrive(50)
             if status is not None:
                 self.scan(0, status)
+        self.bad_day(fates)
+        if old:
+            self.wait(PAUSES[-1])
+            self.many_arrive(50)
 
     @rule(number=orders, token=tokens, use_credit=st.booleans())
     def place(self, number: int, token: str, use_credit: bool) -> None:
@@ -177,7 +193,7 @@ class Shop(RuleBasedStateMachine):
                 return
 
     @rule(fates=st.sampled_from(FATES))
-    def bad_day(self, fates: tuple[Fate, ...]) -> None:
+    def bad_day(self, fates: Fates) -> None:
         """At the bank, from now on: what becomes of each call, and of those that follow because
         nobody knows."""
         self.world.bad_day = fates
