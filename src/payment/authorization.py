@@ -124,7 +124,8 @@ def _wanted(payment: Payment, attempt: Attempt) -> bool:
     """Whether what an attempt holds is what the payment stands on from now on."""
     paid = payment.paid_by is not None and payment.paid_by != attempt.renews
     partial = attempt.hold is not None and attempt.credit is None  # its credit is not kept for it
-    return not (payment.cancelled or paid or partial or payment.captured is not None)
+    taken = payment.captured is not None or payment.under_way("capture")
+    return not (payment.cancelled or paid or partial or taken)
 
 
 def declined(payment: Payment, attempt: Attempt, reason: str, now: datetime) -> list[PaymentEvent]:

@@ -135,11 +135,6 @@ class Payment:
         """The attempt of this number, if there was one."""
         return next((attempt for attempt in self.attempts if attempt.number == number), None)
 
-    def renewed_by(self, number: int) -> int | None:
-        """The number of the attempt whose place this one takes, if it renews one."""
-        attempt = self.attempt(number)
-        return attempt.renews if attempt is not None else None
-
     def call(self, key: str) -> Call | None:
         """The call under this key, if there was one."""
         return next(filter(under(key), self.calls), None)
@@ -210,7 +205,8 @@ def _asked(payment: Payment, event: Asked) -> Payment:
             )
         case CaptureRequested():
             return replace(payment, capturing=event.amount + (event.credit or event.amount.zero()))
-        case VoidRequested():
+        case VoidRequested():  # what is let go unasked for had been set aside
+            payment = answered(payment, "authorize", event.attempt)
             return with_attempt(payment, event.attempt, status="voiding")
         case RefundRequested():
             credit = event.credit or event.amount.zero()
@@ -231,7 +227,8 @@ def _authorized(payment: Payment, event: PaymentAuthorized) -> Payment:
     payment = with_attempt(
         payment, event.attempt, status="authorized", authorization=event.authorization
     )
-    renewed = payment.attempt(payment.renewed_by(event.attempt))
+    attempt = payment.attempt(event.attempt)
+    renewed = payment.attempt(attempt.renews) if attempt is not None else None
     if renewed is not None:
         payment = with_attempt(payment, event.attempt, credit=renewed.credit, hold=renewed.hold)
         payment = with_attempt(payment, renewed.number, credit=None)

@@ -123,3 +123,12 @@ def test_shipped_goods_that_nobody_pays_for_are_for_a_person_to_see() -> None:
     assert found == [declined(2)]
     again = CAPTURING.model_copy(update={"gateway_key": "p1:capture:1.2"})
     assert rules.ask_again(replay([*history, *found])) == [again]
+
+
+def test_a_renewal_that_comes_while_the_old_hold_is_being_taken_is_let_go() -> None:
+    """Whether it is taken nobody may know for hours: it must not be taken of both."""
+    history = [*AUTHORIZED, RENEWING, CAPTURING]
+    found = rules.record_authorization(replay(history), 2, Approved())
+    assert found == [voiding(2)]
+    taken = PaymentCaptured(payment_id="p1", reference="o1", amount=PRICE)
+    assert rules.record_capture(replay([*history, *found])) == [taken]
