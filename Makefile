@@ -26,9 +26,9 @@ $(READY): locks/dev.txt pyproject.toml
 run: $(READY)
 	$(BIN)/shop serve --demo --port $(PORT)
 
-# Three at once, on two cores too: a third of the time they wait for processes.
+# Four at once, on two cores too: a third of the time they wait for processes.
 test: $(READY)
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 4
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY)

@@ -403,7 +403,7 @@ spells = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(decisions, spells)
 def test_however_it_was_read_a_view_equals_its_rebuild(
     mongo: MongoClient[dict[str, Any]], log: list[list[tuple[str, int]]], history: list[Any]

@@ -20,7 +20,7 @@ class Size(NamedTuple):
 SHORT, LONG = "short", "long"
 
 SIZES: dict[tuple[str, str], Size] = {
-    ("kills", SHORT): Size(80, 4, term=2.0),
+    ("kills", SHORT): Size(50, 3, term=2.0),
     ("kills", LONG): Size(10_000, 200),
     ("redis", SHORT): Size(40, 2, term=2.0),
     ("redis", LONG): Size(2_000, 20),
@@ -28,9 +28,9 @@ SIZES: dict[tuple[str, str], Size] = {
     ("sleeps", LONG): Size(600, 4),
     ("deliveries", SHORT): Size(20, 2, term=1.5),
     ("deliveries", LONG): Size(1_000, 20, term=2.0),
-    ("money", SHORT): Size(40, 2, term=1.5),
+    ("money", SHORT): Size(24, 1, term=1.5),
     ("money", LONG): Size(1_000, 25, term=2.0),
-    ("poison", SHORT): Size(60, 6, term=2.0),
+    ("poison", SHORT): Size(40, 6, term=2.0),
     ("poison", LONG): Size(2_000, 100),
 }
 """`faults` are kills, losses of Redis, long sleeps, deaths upon an effect; where some orders are

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -51,16 +51,9 @@ PROOFS: dict[str, Proof] = {
     ),
 }
 
-QUICK = ("no_fencing",)
-"""Those that are found in seconds, time and again."""
 
-
-def proven(name: str) -> Any:
-    """Whether it is proven each time or in the long run only."""
-    return name if name in QUICK else pytest.param(name, marks=pytest.mark.long)
-
-
-@pytest.mark.parametrize("plant", [proven(name) for name in PROOFS])
+@pytest.mark.long
+@pytest.mark.parametrize("plant", PROOFS)
 def test_a_planted_fault_is_found(plant: str, tmp_path: Path) -> None:
     proof = PROOFS[plant]
     with pytest.raises(AssertionError) as found:

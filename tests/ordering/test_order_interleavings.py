@@ -141,14 +141,14 @@ USUAL += ["send back", "approve", "receive", "settle"]
 """What usually happens: random steps alone seldom come as far."""
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(names=steps, data=st.data())
 def test_no_order_of_steps_breaks_a_law(names: list[str], data: st.DataObject) -> None:
     times = data.draw(st.lists(moments, min_size=len(names), max_size=len(names)))
     check(lived(names, times))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(extra=steps, data=st.data())
 def test_what_usually_happens_survives_whatever_comes_between(
     extra: list[str], data: st.DataObject
