@@ -28,11 +28,11 @@ run: $(READY)
 
 # Four at once, on two cores too: a third of the time they wait for processes.
 test: $(READY)
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY)
-	$(BIN)/python -m pytest tests/faults -m long -s
+	$(BIN)/python -m pytest tests/faults tests/journeys -m long -s
 
 # Whatever happens to money, in other orders each time.
 fuzz: $(READY)

@@ -258,7 +258,7 @@ class Shop(RuleBasedStateMachine):
 
 
 TestMoney = Shop.TestCase
-TestMoney.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestMoney.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.long
