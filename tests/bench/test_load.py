@@ -13,6 +13,7 @@ import pytest
 from bench.client import BadAnswer, Client, Load, pace, press, request
 from bench.keeping_up import log_of
 from bench.results import Result, Series, beside_the_faster
+from tests.listening import listening
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,11 +22,9 @@ ROOT = Path(__file__).parent.parent.parent
 async def answering(answer: Callable[[int], bytes]) -> AsyncIterator[str]:
     """A server that answers its n-th request with the n-th answer, in two pieces."""
     asked = 0
-    open_: list[asyncio.Event] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        open_.append(closed := asyncio.Event())
         while await reader.readline():
             while (await reader.readline()).strip():
                 pass
@@ -34,16 +33,9 @@ async def answering(answer: Callable[[int], bytes]) -> AsyncIterator[str]:
             writer.write(whole[:30])
             await writer.drain()
             writer.write(whole[30:])
-        writer.close()
-        await writer.wait_closed()
-        closed.set()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()
-        yield f"http://{host}:{port}"
-        for closed in open_:
-            await closed.wait()
+    async with listening(serve) as address:
+        yield address
 
 
 def ok(number: int) -> bytes:

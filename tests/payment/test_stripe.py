@@ -23,6 +23,7 @@ from payment.gateway import (
 )
 from payment.stripe import StripeGateway
 from payment.stripe_objects import Refund, refunded
+from tests.listening import listening
 from tests.payment.stripe_process.running import API_KEY, StripeProcess, stripe_process
 
 pytestmark = pytest.mark.anyio
@@ -203,9 +204,8 @@ async def test_an_answer_is_taken_for_no_more_than_it_says(
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        gateway = StripeGateway(API_KEY, base=f"http://127.0.0.1:{port}")
+    async with listening(talk) as address:
+        gateway = StripeGateway(API_KEY, base=address)
         with pytest.raises(error):
             await authorize(gateway, "k")
         if error is not KeyReused:

@@ -24,6 +24,7 @@ from payment.routes import endpoints
 from payment.stripe import StripeGateway
 from payment.webhooks import StripeWebhooks
 from shop.web import surface
+from tests.listening import listening
 from tests.payment.shop import Open
 from tests.payment.stripe_process.running import WEBHOOK_SECRET, StripeProcess, stripe_process
 
@@ -295,9 +296,8 @@ async def test_the_gateways_own_webhooks_repeated_and_in_any_order_settle_a_paym
 ) -> None:
     async with opened(gateway) as shop:
         door = Door(gateway, shop.bus)
-        async with await asyncio.start_server(letting_in(door), "127.0.0.1", 0) as server:
-            host, port = server.sockets[0].getsockname()
-            there.webhooks(f"http://{host}:{port}", repeats=3, spread=0.1)
+        async with listening(letting_in(door)) as address:
+            there.webhooks(address, repeats=3, spread=0.1)
             await shop.pay(payment_id, THREE_D_SECURE)
             waits = await shop.happens(payment_id, PaymentActionRequired)
             there.authenticate(waits.authorization)
