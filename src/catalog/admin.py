@@ -11,18 +11,11 @@ import typer
 
 from bus.console import AsJson, Open, Running, fail, progress, show, show_one
 from bus.messages import Document, Money, NotFound
-from catalog.commands import (
-    MAX_ON_HAND,
-    ChangePrice,
-    CountStock,
-    GetCurrency,
-    GetProduct,
-    GetStock,
-    ListProducts,
-    StockLevel,
-)
+from catalog.commands import MAX_ON_HAND, ChangePrice
 from catalog.intake import Outcome, take_in
 from catalog.prices import price_of
+from catalog.queries import GetCurrency, GetProduct, ListProducts
+from catalog.stock_commands import CountStock, GetStock, StockLevel
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus

@@ -1,13 +1,13 @@
-"""What the shop's own people say to the catalog: list, price, count, look."""
+"""What the shop's own people tell the catalog: what is sold, what it costs, how many there are."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from bus.messages import Command, Document, Id, Model, Money, Page, Query, Text
-from catalog.contract import MAX_QUANTITY
+from bus.messages import Command, Id, Model, Money, Text
+from catalog.contract import ANYWHERE, MAX_QUANTITY
 
 MAX_ON_HAND = MAX_QUANTITY * 1000
 """Pieces of one SKU in the house, at most."""
@@ -25,6 +25,18 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 """A short line of text, or none."""
 
 
+Attributes = Annotated[dict[Text, Text], Field(max_length=50)]
+"""What can be said of a thing in a word: `{"colour": "blue"}`."""
+
+Grams = Annotated[int, Field(ge=1, le=1_000_000)]
+
+Place = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:\-]{0,79})$")]
+"""A warehouse, or `*`: at none in particular."""
+
+Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+"""Why somebody changes something, or nothing."""
+
+
 class Picture(Model):
     """A picture that is kept: the hash of its content, and its size in pixels."""
 
@@ -34,12 +46,16 @@ class Picture(Model):
 
 
 class Offered(Model):
-    """A variant as it is to be sold; `on_hand` are the pieces there are if the SKU is new."""
+    """A variant as it is to be sold; `on_hand` are the pieces there are at the warehouse if the SKU
+    is new. `None` stays as it is."""
 
     sku: Id
     name: Text
     price: Money
     on_hand: int = Field(default=0, ge=0, le=MAX_ON_HAND)
+    warehouse_id: Place = ANYWHERE
+    weight_g: Grams | None = None
+    attributes: Attributes | None = None
 
 
 class Listing(Model):
@@ -50,10 +66,12 @@ class Listing(Model):
 
 
 class ListProduct(Command[Listing], name="catalog.ListProduct"):
-    """Put a product and these variants up for sale, or bring them up to date.
+    """Put a product and these variants up for sale, or bring them up to date. What is new can be
+    kept as a `draft`, which no buyer sees.
 
-    `None` and variants that are not named stay as they are. Refused with `sku_taken`,
-    `too_many_variants` and `wrong_currency`.
+    `None` and variants that are not named stay as they are. `category` is the main one, under
+    which the product stands first. The description is HTML; of its tags those that cannot do harm
+    are kept. Refused with `sku_taken`, `too_many_variants` and `invalid_price`.
     """
 
     product_id: Id
@@ -61,35 +79,49 @@ class ListProduct(Command[Listing], name="catalog.ListProduct"):
     description: Prose | None = None
     brand: Label | None = None
     category: Label | None = None
+    categories: tuple[Label, ...] | None = Field(default=None, max_length=20)
+    attributes: Attributes | None = None
+    draft: bool = False
+    reason: Why = ""
     variants: tuple[Offered, ...] = Field(min_length=1, max_length=MAX_VARIANTS)
     pictures: tuple[Picture, ...] | None = Field(default=None, max_length=MAX_PICTURES)
 
 
 class ChangePrice(Command[None], name="catalog.ChangePrice"):
-    """Sell a SKU at another price.
+    """Sell a SKU at another price in that currency, from a moment on; `None`: from now on.
 
-    Refused with `unknown_sku`, `wrong_currency` and `invalid_price`.
+    Refused with `unknown_sku`, `invalid_price` and `too_many_prices`.
     """
 
     sku: Id
     price: Money
+    starts: AwareDatetime | None = None
+    reason: Why = ""
 
 
-class CountStock(Command[None], name="catalog.CountStock"):
-    """There are so many pieces of a SKU in the house.
-
-    Refused with `unknown_sku` and `stock_promised`.
-    """
+class CallOffPrice(Command[None], name="catalog.CallOffPrice"):
+    """A price that was to start then does not. Refused with `unknown_sku`, `unknown_price` and
+    `price_started`."""
 
     sku: Id
-    on_hand: int = Field(ge=0, le=MAX_ON_HAND)
-    reason: Text = "counted"
+    currency: str
+    starts: AwareDatetime
+    reason: Why = ""
 
 
-class LapseReservation(Command[None], name="catalog.LapseReservation"):
-    """Time is up for whoever has not paid."""
+class PublishProduct(Command[None], name="catalog.PublishProduct"):
+    """Show a draft or an archived product to buyers. Refused with `unknown_product`."""
 
-    reservation_id: Id
+    product_id: Id
+    reason: Why = ""
+
+
+class ArchiveProduct(Command[None], name="catalog.ArchiveProduct"):
+    """Show a product to nobody any more, and sell nothing of it; what is ordered is delivered.
+    Refused with `unknown_product`."""
+
+    product_id: Id
+    reason: Why = ""
 
 
 class StorePicture(Command[Picture], name="catalog.StorePicture"):
@@ -98,100 +130,3 @@ class StorePicture(Command[Picture], name="catalog.StorePicture"):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     content: bytes
-
-
-class PictureFile(Model):
-    """A picture ready to send. `tag` changes whenever the bytes do."""
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    tag: str
-    media_type: str
-    content: bytes
-
-
-class GetPicture(Query[PictureFile], name="catalog.GetPicture"):
-    """A product's picture number `n`, no narrower than `width` if it can be helped.
-
-    Refused with `unknown_picture`.
-    """
-
-    product_id: Id
-    n: int = Field(ge=1)
-    width: int | None = Field(default=None, ge=1, le=10_000)
-
-
-class SoldVariant(Model):
-    """A variant as the buyer sees it; `available` are the pieces that can be had now."""
-
-    sku: str
-    name: str
-    price: Money
-    available: int
-
-
-class Image(Model):
-    """Where a picture is, and its size in pixels."""
-
-    url: str
-    width: int
-    height: int
-
-
-class ProductPage(Model):
-    """A product as the buyer sees it."""
-
-    product_id: str
-    name: str
-    description: str
-    brand: str
-    category: str
-    variants: tuple[SoldVariant, ...]
-    images: tuple[Image, ...]
-
-
-class GetProduct(Query[Document], name="catalog.GetProduct"):
-    """A `ProductPage` as it is now. Refused with `unknown_product`."""
-
-    product_id: Id
-
-
-class ListProducts(Query[Page], name="catalog.ListProducts"):
-    """Products in which every word of `q` begins a word, newest first; once the list knows the
-    log up to `min_position`.
-
-    Refused with `unknown_product` when there is none to start after.
-    """
-
-    q: Label = ""
-    category: Label = ""
-    limit: int = Field(default=20, ge=1, le=100)
-    starting_after: Id | None = None
-    min_position: int = Field(default=0, ge=0)
-
-
-class StockLevel(Model):
-    """How many pieces of a SKU there are, and to whom they are promised."""
-
-    sku: str
-    product_id: str
-    name: str
-    price: Money
-    on_hand: int
-    reserved: int
-    allocated: int
-    available: int
-
-
-class GetStock(Query[tuple[StockLevel, ...]], name="catalog.GetStock"):
-    """How many pieces are there of these SKUs? Those not sold are missing in the answer."""
-
-    skus: tuple[str, ...] = Field(min_length=1, max_length=1000)
-
-
-class GetCurrency(Query[str], name="catalog.GetCurrency"):
-    """The currency (ISO 4217) in which this shop sells."""
-
-
-class HasProducts(Query[bool], name="catalog.HasProducts"):
-    """Has anything ever been listed in this shop?"""

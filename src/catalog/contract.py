@@ -12,13 +12,18 @@ from bus.messages import Command, Event, Id, Model, Money, Query
 MAX_QUANTITY = 10_000
 """Pieces of one SKU in an order, at most."""
 
+ANYWHERE = "*"
+"""The place of pieces that are kept at no warehouse in particular: any of them may send them."""
+
 
 class Line(Model):
-    """So many pieces of a SKU, at the price the buyer was told."""
+    """So many pieces of a SKU, at the price the buyer was told; if the shop has `agreed` to another
+    one with the buyer, that one holds."""
 
     sku: Id
     quantity: int = Field(ge=1, le=MAX_QUANTITY)
     unit_price: Money
+    agreed: bool = False
 
 
 class Lot(Model):
@@ -28,28 +33,54 @@ class Lot(Model):
     quantity: int = Field(ge=1)
 
 
+class Taken(Model):
+    """So many pieces of a SKU, from where."""
+
+    sku: str
+    quantity: int
+    warehouse_id: str
+
+
 class Offer(Model):
-    """What a SKU is sold for now, and how many pieces are free."""
+    """What a SKU is sold for now, and how many pieces are free in all places together. With
+    `backorder`, more may be ordered. A piece weighs `weight_g` grams, if known."""
 
     sku: Id
     product_id: Id
     product_name: str
     price: Money
     available: int
+    backorder: bool = False
+    weight_g: int | None = None
 
 
-class GetOffers(Query[tuple[Offer, ...]], name="catalog.GetOffers"):
-    """What do these SKUs cost? Those that are not for sale are missing in the answer."""
+class Offers(Model):
+    """What was asked for, as far as it is for sale, and the warehouses that have all of it; `None`:
+    any may send it, none of it is kept at one in particular."""
 
-    skus: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    offers: tuple[Offer, ...]
+    stocked: tuple[str, ...] | None = None
+
+
+class GetOffers(Query[Offers], name="catalog.GetOffers"):
+    """What do these SKUs cost, in the shop's currency, and who has so many pieces of them? Those
+    that are not for sale are missing in the answer."""
+
+    pieces: tuple[Lot, ...] = Field(min_length=1, max_length=1000)
 
 
 class ReserveStock(Command[None], name="catalog.ReserveStock"):
-    """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied`."""
+    """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied`.
+
+    The first of the `warehouses`, nearest first, that has everything serves. The prices must be
+    those of the moment at which it was ordered.
+    """
 
     reservation_id: Id
     lines: tuple[Line, ...] = Field(min_length=1, max_length=1000)
     expires_at: datetime
+    warehouses: tuple[Id, ...] = Field(default=(), max_length=1000)
+    ordered_at: datetime | None = None
 
 
 class AllocateStock(Command[None], name="catalog.AllocateStock"):
@@ -85,15 +116,19 @@ class RestockStock(Command[None], name="catalog.RestockStock"):
 
 
 class StockReserved(Event, name="catalog.StockReserved"):
-    """All lines are kept until `expires_at`."""
+    """All lines are kept until `expires_at`, to be sent from a warehouse (`*`: whichever). They are
+    `taken` from there, or all from the pieces that are kept anywhere if nothing is said."""
 
     reservation_id: str
     lines: tuple[Line, ...]
     expires_at: datetime
+    warehouse_id: str = ANYWHERE
+    taken: tuple[Taken, ...] = ()
 
 
 class StockDenied(Event, name="catalog.StockDenied"):
-    """Nothing is kept: these SKUs are short, or no longer cost what the buyer was told."""
+    """Nothing is kept: no warehouse has enough of these SKUs, or they no longer cost what the buyer
+    was told."""
 
     reservation_id: str
     reason: Literal["out_of_stock", "price_changed"]
@@ -111,3 +146,11 @@ class AllocationFailed(Event, name="catalog.AllocationFailed"):
 
     reservation_id: str
     skus: tuple[str, ...]
+
+
+class StockRanLow(Event, name="catalog.StockRanLow"):
+    """No more than `threshold` pieces are available now; a moment ago there were more."""
+
+    sku: str
+    available: int
+    threshold: int

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from bus.messages import Command, Query, Refused
 from catalog.commands import (
     MAX_VARIANTS,
-    GetCurrency,
     Listing,
     ListProduct,
     Offered,
@@ -23,6 +22,7 @@ from catalog.commands import (
 )
 from catalog.pictures import MAX_BYTES
 from catalog.prices import price_of
+from catalog.queries import GetCurrency
 from catalog.rows import Fault, Row, read
 
 R = TypeVar("R")

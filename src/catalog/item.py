@@ -1,20 +1,26 @@
-"""Everything sold under one SKU: its name, its price, and how many pieces there are."""
+"""Everything sold under one SKU: its name, its prices, its weight, and how many pieces there are
+where."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import assert_never
 
-from bus.messages import Event, Money, Refused
+from bus.messages import Event, Money
+from catalog.contract import ANYWHERE, StockRanLow
+from catalog.prices import Timeline, with_price, without_price
 
 
 class ItemListed(Event, name="catalog.ItemListed"):
-    """This is for sale from now on, as a variant of that product."""
+    """This is for sale from now on, as a variant of that product; `weight_g` in grams, if known."""
 
     sku: str
     product_id: str
     name: str
     price: Money
+    weight_g: int | None = None
 
 
 class ItemRenamed(Event, name="catalog.ItemRenamed"):
@@ -24,11 +30,51 @@ class ItemRenamed(Event, name="catalog.ItemRenamed"):
     name: str
 
 
+class ItemWeighed(Event, name="catalog.ItemWeighed"):
+    """A piece weighs so many grams."""
+
+    sku: str
+    weight_g: int
+
+
+class ItemWithdrawn(Event, name="catalog.ItemWithdrawn"):
+    """It is not for sale: its product is a draft, or archived."""
+
+    sku: str
+
+
+class ItemOffered(Event, name="catalog.ItemOffered"):
+    """It is for sale again."""
+
+    sku: str
+
+
 class PriceChanged(Event, name="catalog.PriceChanged"):
-    """It costs something else; the price before stands in the event before."""
+    """From `starts` on it costs that in that currency; `None`: from this event on, whatever was
+    said before."""
 
     sku: str
     price: Money
+    starts: datetime | None = None
+    reason: str = ""
+
+
+class PriceCalledOff(Event, name="catalog.PriceCalledOff"):
+    """A price that was to start then does not."""
+
+    sku: str
+    currency: str
+    starts: datetime
+    reason: str = ""
+
+
+class StockReceived(Event, name="catalog.StockReceived"):
+    """So many pieces came from a supplier."""
+
+    sku: str
+    quantity: int
+    reason: str
+    warehouse_id: str = ANYWHERE
 
 
 class StockAdjusted(Event, name="catalog.StockAdjusted"):
@@ -37,6 +83,21 @@ class StockAdjusted(Event, name="catalog.StockAdjusted"):
     sku: str
     change: int
     reason: str
+    warehouse_id: str = ANYWHERE
+
+
+class BackorderChanged(Event, name="catalog.BackorderChanged"):
+    """Whether it may be sold before it is there."""
+
+    sku: str
+    allowed: bool
+
+
+class LowStockSet(Event, name="catalog.LowStockSet"):
+    """Somebody wants to hear when no more than so many pieces are available; 0: nobody does."""
+
+    sku: str
+    threshold: int
 
 
 class ItemReserved(Event, name="catalog.ItemReserved"):
@@ -44,6 +105,7 @@ class ItemReserved(Event, name="catalog.ItemReserved"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 class ItemReleased(Event, name="catalog.ItemReleased"):
@@ -51,6 +113,7 @@ class ItemReleased(Event, name="catalog.ItemReleased"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 class ItemAllocated(Event, name="catalog.ItemAllocated"):
@@ -58,6 +121,7 @@ class ItemAllocated(Event, name="catalog.ItemAllocated"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 class ItemDeallocated(Event, name="catalog.ItemDeallocated"):
@@ -65,6 +129,7 @@ class ItemDeallocated(Event, name="catalog.ItemDeallocated"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 class ItemShipped(Event, name="catalog.ItemShipped"):
@@ -72,6 +137,7 @@ class ItemShipped(Event, name="catalog.ItemShipped"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 class ItemRestocked(Event, name="catalog.ItemRestocked"):
@@ -79,13 +145,22 @@ class ItemRestocked(Event, name="catalog.ItemRestocked"):
 
     sku: str
     quantity: int
+    warehouse_id: str = ANYWHERE
 
 
 ItemEvent = (
     ItemListed
     | ItemRenamed
+    | ItemWeighed
+    | ItemWithdrawn
+    | ItemOffered
     | PriceChanged
+    | PriceCalledOff
+    | StockReceived
     | StockAdjusted
+    | BackorderChanged
+    | LowStockSet
+    | StockRanLow
     | ItemReserved
     | ItemReleased
     | ItemAllocated
@@ -96,71 +171,122 @@ ItemEvent = (
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What is sold under a SKU; quantities in pieces."""
+class Level:
+    """How many pieces of a SKU there are in one place, and to whom they are promised."""
 
-    product_id: str
-    name: str
-    price: Money
     on_hand: int = 0
     reserved: int = 0
     allocated: int = 0
 
     @property
     def available(self) -> int:
-        """The pieces that can still be promised to somebody."""
+        """The pieces that can still be promised to somebody; below zero where too many were."""
         return self.on_hand - self.reserved - self.allocated
 
 
-# XXX is ISO's code for no currency, which nothing real can be priced in.
-_NOTHING = Item("", "", Money.model_construct(amount=0, currency="XXX"))
+EMPTY = Level()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is sold under a SKU: its prices by currency, its pieces by warehouse."""
+
+    product_id: str
+    name: str
+    prices: Mapping[str, Timeline] = field(default_factory=dict)
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    weight_g: int | None = None
+    for_sale: bool = True
+    backorder: bool = False
+    low_at: int = 0
+
+    @property
+    def total(self) -> Level:
+        """The pieces in all places together."""
+        if len(self.levels) == 1:
+            (level,) = self.levels.values()
+            return level
+        every = self.levels.values()
+        return Level(
+            sum(level.on_hand for level in every),
+            sum(level.reserved for level in every),
+            sum(level.allocated for level in every),
+        )
+
+    @property
+    def available(self) -> int:
+        """The pieces that can still be promised to somebody, wherever they are."""
+        return self.total.available
+
+    def at(self, warehouse_id: str) -> Level:
+        """The pieces in one place."""
+        return self.levels.get(warehouse_id, EMPTY)
+
+
+_NOTHING = Item("", "")
 
 
 def evolve(item: Item | None, event: ItemEvent) -> Item:
     """The item after an event; the first one lists it."""
     now = item or _NOTHING
     match event:
-        case ItemListed():
-            return Item(event.product_id, event.name, event.price)
+        case ItemListed(price=price):
+            return Item(
+                event.product_id, event.name, with_price({}, price, None), weight_g=event.weight_g
+            )
         case ItemRenamed(name=name):
             return replace(now, name=name)
-        case PriceChanged(price=price):
-            return replace(now, price=price)
+        case ItemWeighed(weight_g=grams):
+            return replace(now, weight_g=grams)
+        case ItemWithdrawn():
+            return replace(now, for_sale=False)
+        case ItemOffered():
+            return replace(now, for_sale=True)
+        case PriceChanged(price=price, starts=starts):
+            return replace(now, prices=with_price(now.prices, price, starts))
+        case PriceCalledOff(currency=currency, starts=starts):
+            return replace(now, prices=without_price(now.prices, currency, starts))
+        case BackorderChanged(allowed=allowed):
+            return replace(now, backorder=allowed)
+        case LowStockSet(threshold=threshold):
+            return replace(now, low_at=threshold)
+        case StockRanLow():
+            return now
+        case _:
+            level = moved(now.at(event.warehouse_id), event)
+            return replace(now, levels={**now.levels, event.warehouse_id: level})
+
+
+Movement = (
+    StockReceived
+    | StockAdjusted
+    | ItemReserved
+    | ItemReleased
+    | ItemAllocated
+    | ItemDeallocated
+    | ItemShipped
+    | ItemRestocked
+)
+"""What changes how many pieces there are in a place, or whose they are."""
+
+
+def moved(level: Level, event: Movement) -> Level:
+    """The pieces in a place after a movement there."""
+    on_hand, reserved, allocated = level.on_hand, level.reserved, level.allocated
+    match event:
         case StockAdjusted(change=change):
-            return replace(now, on_hand=now.on_hand + change)
+            return Level(on_hand + change, reserved, allocated)
+        case StockReceived(quantity=pieces) | ItemRestocked(quantity=pieces):
+            return Level(on_hand + pieces, reserved, allocated)
         case ItemReserved(quantity=pieces):
-            return replace(now, reserved=now.reserved + pieces)
+            return Level(on_hand, reserved + pieces, allocated)
         case ItemReleased(quantity=pieces):
-            return replace(now, reserved=now.reserved - pieces)
+            return Level(on_hand, reserved - pieces, allocated)
         case ItemAllocated(quantity=pieces):
-            return replace(now, reserved=now.reserved - pieces, allocated=now.allocated + pieces)
+            return Level(on_hand, reserved - pieces, allocated + pieces)
         case ItemDeallocated(quantity=pieces):
-            return replace(now, allocated=now.allocated - pieces)
+            return Level(on_hand, reserved, allocated - pieces)
         case ItemShipped(quantity=pieces):
-            return replace(now, on_hand=now.on_hand - pieces, allocated=now.allocated - pieces)
-        case ItemRestocked(quantity=pieces):
-            return replace(now, on_hand=now.on_hand + pieces)
+            return Level(on_hand - pieces, reserved, allocated - pieces)
         case _:
             assert_never(event)
-
-
-def change_price(item: Item, sku: str, price: Money) -> list[Event]:
-    """Sell it at another price from now on; what is ordered already keeps the price it had."""
-    return [] if item.price == price else [PriceChanged(sku=sku, price=price)]
-
-
-def count(item: Item, sku: str, on_hand: int, reason: str) -> list[Event]:
-    """Set the pieces in the house to what was counted; refused with `stock_promised`."""
-    if on_hand == item.on_hand:
-        return []
-    promised = item.reserved + item.allocated
-    if on_hand < promised:
-        raise Refused(
-            "stock_promised",
-            f"{sku} cannot have {on_hand} pieces: {promised} are promised to buyers "
-            f"({item.reserved} reserved, {item.allocated} paid for); cancel orders first",
-            sku=sku,
-            reserved=item.reserved,
-            allocated=item.allocated,
-        )
-    return [StockAdjusted(sku=sku, change=on_hand - item.on_hand, reason=reason)]

@@ -10,19 +10,7 @@ from bus.context import Context
 from bus.mongo import MAJORITY
 from bus.platform import Platform
 from catalog import policies
-from catalog.commands import (
-    ChangePrice,
-    CountStock,
-    GetCurrency,
-    GetPicture,
-    GetProduct,
-    GetStock,
-    HasProducts,
-    LapseReservation,
-    ListProduct,
-    ListProducts,
-    StorePicture,
-)
+from catalog.commands import CallOffPrice, ChangePrice, ListProduct, StorePicture
 from catalog.contract import (
     AllocateStock,
     GetOffers,
@@ -33,10 +21,21 @@ from catalog.contract import (
     StockReserved,
 )
 from catalog.gallery import Gallery
-from catalog.handlers import Shelves, Storeroom
 from catalog.item import ItemEvent
 from catalog.product import ProductEvent
+from catalog.queries import GetCurrency, GetPicture, GetProduct, HasProducts, ListProducts
 from catalog.reservation import ReservationAllocated, ReservationEvent, ReservationReleased
+from catalog.shelves import Shelves
+from catalog.stock_commands import (
+    AdjustStock,
+    AllowBackorder,
+    CountStock,
+    GetStock,
+    LapseReservation,
+    ReceiveStock,
+    SetLowStock,
+)
+from catalog.storeroom import Storeroom
 from catalog.views import PRODUCTS, Window
 
 EVENTS = (*get_args(ProductEvent), *get_args(ItemEvent), *get_args(ReservationEvent))
@@ -46,9 +45,9 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     """Put the catalog on the platform; it sells in one currency (ISO 4217)."""
     home = platform.context("catalog", events=EVENTS, timed=(LapseReservation,))
     gallery = Gallery(GridFSBucket(home.database, "pictures", write_concern=MAJORITY))
-    room = Storeroom(home.streams)
+    room = Storeroom(home.streams, currency)
     shelves = Shelves(home.streams, gallery, currency)
-    window = Window(home, home.view(PRODUCTS), gallery)
+    window = Window(home, home.view(PRODUCTS), gallery, currency)
     bus = platform.bus
 
     bus.handle(GetOffers, room.offers)
@@ -59,10 +58,15 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(RestockStock, room.restock)
     bus.handle(LapseReservation, room.lapse)
     bus.handle(GetStock, room.stock)
+    bus.handle(CountStock, room.count)
+    bus.handle(AdjustStock, room.adjust)
+    bus.handle(ReceiveStock, room.receive)
+    bus.handle(AllowBackorder, room.allow_backorder)
+    bus.handle(SetLowStock, room.set_low_stock)
 
     bus.handle(ListProduct, shelves.list_product)
     bus.handle(ChangePrice, shelves.change_price)
-    bus.handle(CountStock, shelves.count_stock)
+    bus.handle(CallOffPrice, shelves.call_off_price)
     bus.handle(StorePicture, shelves.store_picture)
     bus.handle(GetCurrency, shelves.get_currency)
     bus.handle(HasProducts, shelves.has_products)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bus.policies import CallOff, Later
-from catalog.commands import LapseReservation
 from catalog.contract import StockReserved
 from catalog.reservation import ReservationAllocated, ReservationReleased
+from catalog.stock_commands import LapseReservation
 
 
 def lapse_in_time(event: StockReserved) -> Later:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 from bus.messages import Event, Model, Refused
 from catalog.commands import MAX_VARIANTS, ListProduct, Picture
-from catalog.item import Item, ItemListed, ItemRenamed, change_price, count
+from catalog.item import Item, ItemListed, ItemRenamed
+from catalog.price_list import change_price
+from catalog.stock import adjust
 
 
 class Description(Model):
@@ -98,7 +101,7 @@ def evolve(product: Product | None, event: ProductEvent) -> Product:
 _BLANK = Description(name="", description="", brand="", category="")
 
 
-def offer(product: Product | None, items: Items, wanted: ListProduct) -> list[Event]:
+def offer(product: Product | None, items: Items, wanted: ListProduct, now: datetime) -> list[Event]:
     """Put a product and its variants up for sale, or bring them up to date; what is not said stays.
 
     Refused with `sku_taken` when another product is sold under one of the SKUs, and with
@@ -106,7 +109,7 @@ def offer(product: Product | None, items: Items, wanted: ListProduct) -> list[Ev
     """
     for variant in wanted.variants:
         check_free(items[variant.sku], variant.sku, wanted.product_id)
-    return [*page(product, wanted), *goods(items, wanted)]
+    return [*page(product, wanted), *goods(items, wanted, now)]
 
 
 def page(product: Product | None, wanted: ListProduct) -> list[Event]:
@@ -129,20 +132,20 @@ def page(product: Product | None, wanted: ListProduct) -> list[Event]:
     return events
 
 
-def goods(items: Items, wanted: ListProduct) -> list[Event]:
+def goods(items: Items, wanted: ListProduct, now: datetime) -> list[Event]:
     """What changes for each SKU; stock is set only where the SKU is new."""
     events: list[Event] = []
     for variant in wanted.variants:
         sku, name, price = variant.sku, variant.name, variant.price
         item = items[sku]
         if item is None:
-            item = Item(wanted.product_id, name, price)
+            item = Item(wanted.product_id, name)
             events.append(ItemListed(sku=sku, product_id=wanted.product_id, name=name, price=price))
-            events += count(item, sku, variant.on_hand, "first stock")
+            events += adjust(item, sku, variant.on_hand, "first stock", variant.warehouse_id)
             continue
         if name != item.name:
             events.append(ItemRenamed(sku=sku, name=name))
-        events += change_price(item, sku, price)
+        events += change_price(item, sku, price, now)
     return events
 
 

@@ -6,12 +6,14 @@ says and what the items count can never differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal, assert_never
 
 from bus.messages import Event, NotFound, Refused
 from catalog.contract import (
+    ANYWHERE,
     AllocationFailed,
     Line,
     Lot,
@@ -20,6 +22,7 @@ from catalog.contract import (
     RestockStock,
     StockDenied,
     StockReserved,
+    Taken,
 )
 from catalog.item import (
     Item,
@@ -30,12 +33,25 @@ from catalog.item import (
     ItemRestocked,
     ItemShipped,
 )
+from catalog.prices import price_at
+from catalog.sourcing import (
+    Items,
+    Pieces,
+    lacking,
+    pieces_of,
+    ran_low,
+    server,
+    short_at,
+    sum_of,
+    taken_from,
+)
 
 
 class ReservationAllocated(Event, name="catalog.ReservationAllocated"):
-    """It is paid for, and no longer lapses."""
+    """It is paid for, and no longer lapses. What had lapsed is `taken` anew."""
 
     reservation_id: str
+    taken: tuple[Taken, ...] = ()
 
 
 class ReservationReleased(Event, name="catalog.ReservationReleased"):
@@ -72,20 +88,15 @@ ReservationEvent = (
 
 Status = Literal["held", "allocated", "shipped", "released", "lapsed", "denied", "failed"]
 
-Items = Mapping[str, Item | None]
-"""The items of a reservation, by SKU; `None` where nothing is sold under it."""
-
-
-Pieces = Mapping[str, int]
-"""How many pieces of each SKU."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is kept, how far it has come, and what of it came back by which returns."""
+    """What is kept and where, how far it has come, and what of it came back by which returns."""
 
     status: Status
     pieces: Pieces = field(default_factory=dict)
+    warehouse_id: str = ANYWHERE
+    taken: tuple[Taken, ...] = ()
     returned: Pieces = field(default_factory=dict)
     returns: tuple[str, ...] = ()
 
@@ -94,12 +105,14 @@ def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservat
     """The reservation after an event."""
     now = reservation or Reservation("released")
     match event:
-        case StockReserved(lines=lines):
-            return Reservation("held", pieces_of(lines))
+        case StockReserved(lines=lines, warehouse_id=warehouse_id):
+            pieces = pieces_of(lines)
+            taken = event.taken or taken_from({}, pieces, ANYWHERE)
+            return Reservation("held", pieces, warehouse_id, taken)
         case StockDenied():
             return Reservation("denied")
-        case ReservationAllocated():
-            return replace(now, status="allocated")
+        case ReservationAllocated(taken=taken):
+            return replace(now, status="allocated", taken=taken or now.taken)
         case ReservationReleased():
             return replace(now, status="released")
         case ReservationLapsed():
@@ -115,22 +128,30 @@ def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservat
             assert_never(event)
 
 
-def reserve(reservation: Reservation | None, items: Items, wanted: ReserveStock) -> list[Event]:
+def reserve(
+    reservation: Reservation | None, items: Items, wanted: ReserveStock, now: datetime
+) -> list[Event]:
     """Keep every line until `expires_at`, or deny all of it: `price_changed`, `out_of_stock`."""
     if reservation is not None:
         return []
-    id = wanted.reservation_id
-    repriced = dict.fromkeys(x.sku for x in wanted.lines if costs_otherwise(items[x.sku], x))
+    id, at = wanted.reservation_id, wanted.ordered_at or now
+    repriced = dict.fromkeys(x.sku for x in wanted.lines if costs_otherwise(items[x.sku], x, at))
     if repriced:
         return [StockDenied(reservation_id=id, reason="price_changed", skus=tuple(repriced))]
     pieces = pieces_of(wanted.lines)
-    short = short_of(items, pieces)
-    if short:
+    warehouse = server(items, pieces, wanted.warehouses)
+    if warehouse is None:
+        short = lacking(items, pieces, wanted.warehouses)
         return [StockDenied(reservation_id=id, reason="out_of_stock", skus=short)]
-    return [
-        StockReserved(reservation_id=id, lines=wanted.lines, expires_at=wanted.expires_at),
-        *each(ItemReserved, pieces),
-    ]
+    taken = taken_from(items, pieces, warehouse)
+    kept = StockReserved(
+        reservation_id=id,
+        lines=wanted.lines,
+        expires_at=wanted.expires_at,
+        warehouse_id=warehouse,
+        taken=() if all(part.warehouse_id == ANYWHERE for part in taken) else taken,
+    )
+    return [kept, *each(ItemReserved, taken), *ran_low(items, pieces)]
 
 
 def allocate(reservation: Reservation | None, items: Items, id: str) -> list[Event]:
@@ -140,15 +161,17 @@ def allocate(reservation: Reservation | None, items: Items, id: str) -> list[Eve
         case "allocated" | "shipped" | "failed":
             return []
         case "held":
-            return [ReservationAllocated(reservation_id=id), *each(ItemAllocated, kept.pieces)]
+            return [ReservationAllocated(reservation_id=id), *each(ItemAllocated, kept.taken)]
         case "lapsed":
-            short = short_of(items, kept.pieces)
+            short = short_at(items, kept.pieces, kept.warehouse_id)
             if short:
                 return [AllocationFailed(reservation_id=id, skus=short)]
+            taken = taken_from(items, kept.pieces, kept.warehouse_id)
             return [
-                ReservationAllocated(reservation_id=id),
-                *each(ItemReserved, kept.pieces),
-                *each(ItemAllocated, kept.pieces),
+                ReservationAllocated(reservation_id=id, taken=taken),
+                *each(ItemReserved, taken),
+                *each(ItemAllocated, taken),
+                *ran_low(items, kept.pieces),
             ]
         case "released" | "denied":
             skus = tuple(kept.pieces)
@@ -166,9 +189,9 @@ def release(reservation: Reservation | None, id: str) -> list[Event]:
         return [ReservationReleased(reservation_id=id)]
     match reservation.status:
         case "held":
-            freed = each(ItemReleased, reservation.pieces)
+            freed = each(ItemReleased, reservation.taken)
         case "allocated":
-            freed = each(ItemDeallocated, reservation.pieces)
+            freed = each(ItemDeallocated, reservation.taken)
         case "lapsed":
             freed = []
         case "released" | "shipped" | "denied" | "failed":
@@ -182,7 +205,7 @@ def lapse(reservation: Reservation | None, id: str) -> list[Event]:
     """Time is up: whoever has not paid by now loses the pieces."""
     if reservation is None or reservation.status != "held":
         return []
-    return [ReservationLapsed(reservation_id=id), *each(ItemReleased, reservation.pieces)]
+    return [ReservationLapsed(reservation_id=id), *each(ItemReleased, reservation.taken)]
 
 
 def ship(reservation: Reservation | None, id: str) -> list[Event]:
@@ -192,12 +215,12 @@ def ship(reservation: Reservation | None, id: str) -> list[Event]:
         case "shipped":
             return []
         case "allocated":
-            return [ReservationShipped(reservation_id=id), *each(ItemShipped, kept.pieces)]
+            return [ReservationShipped(reservation_id=id), *each(ItemShipped, kept.taken)]
         case "held":  # what is gone is gone, paid or not
             return [
                 ReservationShipped(reservation_id=id),
-                *each(ItemAllocated, kept.pieces),
-                *each(ItemShipped, kept.pieces),
+                *each(ItemAllocated, kept.taken),
+                *each(ItemShipped, kept.taken),
             ]
         case "released" | "lapsed" | "denied" | "failed":
             raise Refused(
@@ -246,7 +269,15 @@ def restock(reservation: Reservation | None, back: RestockStock) -> list[Event]:
         restock=back.restock,
         write_off=back.write_off,
     )
-    return [came_back, *each(ItemRestocked, fit)]
+    return [came_back, *each(ItemRestocked, shelved(kept, fit))]
+
+
+def shelved(kept: Reservation, fit: Pieces) -> tuple[Taken, ...]:
+    """Where what came back goes: where its like was taken from."""
+    place = {part.sku: part.warehouse_id for part in reversed(kept.taken)}
+    return tuple(
+        Taken(sku=sku, quantity=quantity, warehouse_id=place[sku]) for sku, quantity in fit.items()
+    )
 
 
 def known(reservation: Reservation | None, id: str) -> Reservation:
@@ -256,34 +287,16 @@ def known(reservation: Reservation | None, id: str) -> Reservation:
     return reservation
 
 
-def pieces_of(lines: Iterable[Line | Lot]) -> Pieces:
-    """The pieces of each SKU: two lines of one SKU are the sum."""
-    return sum_of(*({line.sku: line.quantity} for line in lines))
+def costs_otherwise(item: Item | None, line: Line, at: datetime) -> bool:
+    """Whether the buyer was told another price than the one that held when it was ordered."""
+    if item is None or line.agreed:
+        return False
+    return price_at(item.prices, line.unit_price.currency, at) != line.unit_price
 
 
-def sum_of(*piles: Pieces) -> Pieces:
-    """All these pieces together."""
-    total: dict[str, int] = {}
-    for pieces in piles:
-        for sku, quantity in pieces.items():
-            total[sku] = total.get(sku, 0) + quantity
-    return total
-
-
-def costs_otherwise(item: Item | None, line: Line) -> bool:
-    """Whether the buyer was told another price than the one that holds."""
-    return item is not None and item.price != line.unit_price
-
-
-def short_of(items: Items, pieces: Pieces) -> tuple[str, ...]:
-    """The SKUs of which there are not enough pieces."""
-    return tuple(
-        sku
-        for sku, quantity in pieces.items()
-        if (item := items[sku]) is None or item.available < quantity
-    )
-
-
-def each(event: Callable[..., Event], pieces: Pieces) -> list[Event]:
-    """The same for every SKU."""
-    return [event(sku=sku, quantity=quantity) for sku, quantity in pieces.items()]
+def each(event: Callable[..., Event], taken: Iterable[Taken]) -> list[Event]:
+    """The same for every part of what is kept."""
+    return [
+        event(sku=part.sku, quantity=part.quantity, warehouse_id=part.warehouse_id)
+        for part in taken
+    ]

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from bus.dispatch import Bus
 from bus.rest import Ask, Endpoint, document, page
-from catalog.commands import GetPicture, GetProduct, ListProducts, PictureFile, ProductPage
+from catalog.queries import GetPicture, GetProduct, ListProducts, PictureFile, ProductPage
 
 # A picture's number never comes to mean another picture, so whoever has it may keep it. What hangs
 # in a shop's window is for everybody: shared caches may keep it too.

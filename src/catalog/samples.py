@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bus.messages import Money, places_of
 from catalog import motifs
-from catalog.commands import GetCurrency, HasProducts, ListProduct, Picture, StorePicture
+from catalog.commands import ListProduct, Picture, StorePicture
 from catalog.drawings import picture
 from catalog.intake import Desk, together
 from catalog.prices import price_of
+from catalog.queries import GetCurrency, HasProducts
 from catalog.rows import Row, read
 
 LIST = Path(__file__).with_name("samples.csv")

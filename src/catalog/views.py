@@ -7,25 +7,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bus.context import Context
 from bus.envelope import Envelope
-from bus.messages import Document, Invalid, NotFound, Page
+from bus.messages import Document, Invalid, NotFound, Page, now
 from bus.views import Documents, View
 from catalog import pictures
-from catalog.commands import (
-    GetPicture,
-    GetProduct,
-    Image,
-    ListProducts,
-    PictureFile,
-    ProductPage,
-    SoldVariant,
-)
 from catalog.gallery import Gallery, name_of
-from catalog.handlers import items, products
 from catalog.item import Item
+from catalog.prices import price_at
 from catalog.product import (
     PicturesChanged,
     Product,
@@ -35,6 +27,17 @@ from catalog.product import (
     VariantsChanged,
     evolve,
 )
+from catalog.queries import (
+    GetPicture,
+    GetProduct,
+    Image,
+    ListProducts,
+    PictureFile,
+    ProductPage,
+    SoldVariant,
+)
+from catalog.shelves import products
+from catalog.storeroom import items
 
 MAX_WORDS = 1000
 """Words by which one product is found."""
@@ -100,6 +103,7 @@ class Window:
     home: Context
     cards: Documents[Card]
     gallery: Gallery
+    currency: str
 
     async def get(self, query: GetProduct, envelope: Envelope[GetProduct]) -> Document:
         """One product, as fresh as it can be."""
@@ -145,7 +149,7 @@ class Window:
         sold = await self.home.streams.load_all(
             [items(variant.sku) for variant in product.variants]
         )
-        return page(product, sold)
+        return page(product, sold, self.currency, now())
 
     async def _filter(self, query: ListProducts) -> dict[str, Any]:
         wanted: dict[str, Any] = {}
@@ -168,7 +172,7 @@ class Window:
         return wanted
 
 
-def page(product: Product, sold: Sequence[Item | None]) -> ProductPage:
+def page(product: Product, sold: Sequence[Item | None], currency: str, at: datetime) -> ProductPage:
     """A product as the buyer sees it, with what its variants cost and how many there are."""
     return ProductPage(
         product_id=product.product_id,
@@ -177,9 +181,11 @@ def page(product: Product, sold: Sequence[Item | None]) -> ProductPage:
         brand=product.about.brand,
         category=product.about.category,
         variants=tuple(
-            SoldVariant(sku=variant.sku, name=one.name, price=one.price, available=one.available)
+            SoldVariant(
+                sku=variant.sku, name=one.name, price=price, available=max(one.available, 0)
+            )
             for variant, one in zip(product.variants, sold, strict=True)
-            if one is not None
+            if one is not None and (price := price_at(one.prices, currency, at)) is not None
         ),
         images=tuple(
             Image(

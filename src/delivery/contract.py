@@ -29,23 +29,27 @@ class Slot(Model):
 
 
 class DeliveryQuote(Model):
-    """What it costs to bring the goods, from where, and how far (m) and long (s) it is by road."""
+    """What it costs to bring the goods, from where, and how far (m) and long (s) it is by road.
+    `warehouses` are all from which a road leads there, nearest first."""
 
     cost: Money
     warehouse_id: str
     distance_m: int
     duration_s: int
     slots: tuple[Slot, ...]
+    warehouses: tuple[str, ...] = ()
 
 
 class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
-    """What does it cost to bring goods worth `goods` there? From the nearest warehouse, by road.
+    """What does it cost to bring goods worth `goods` there, by road? From the nearest warehouse of
+    those that are `stocked` with them; of all, if none of them is or nothing is said.
 
     Refused with `unknown_address`, `no_warehouse`, or `unreachable`.
     """
 
     destination: Address
     goods: Money
+    stocked: tuple[Id, ...] | None = None
 
 
 class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):

@@ -49,7 +49,7 @@ class Handlers:
         place = await self._bus.ask(Locate(address=query.destination), envelope)
         origins = tuple(source.position for source in sources)
         legs = await self._measure(origins, place.position, envelope)
-        return quotes.quote(sources, legs, query.goods, self._tariff)
+        return quotes.quote(sources, legs, query.goods, self._tariff, query.stocked)
 
     async def schedule(
         self, command: ScheduleDelivery, envelope: Envelope[ScheduleDelivery]

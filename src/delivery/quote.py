@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bus.messages import Money, Refused
 from delivery.commands import Warehouse
@@ -24,24 +24,31 @@ def open_warehouses(warehouses: Warehouses | None) -> tuple[Warehouse, ...]:
 
 
 def quote(
-    warehouses: Sequence[Warehouse], legs: Sequence[Leg | None], goods: Money, tariff: Tariff
+    warehouses: Sequence[Warehouse],
+    legs: Sequence[Leg | None],
+    goods: Money,
+    tariff: Tariff,
+    stocked: Collection[str] | None = None,
 ) -> DeliveryQuote:
-    """What it costs from the warehouse with the shortest way; `legs` are theirs, in their order."""
-    ways = [
+    """What it costs from the warehouse with the shortest way, of those that are `stocked` if there
+    is one; `legs` are theirs, in their order."""
+    ways = sorted(
         (leg.distance_m, warehouse.warehouse_id, leg.duration_s)
         for warehouse, leg in zip(warehouses, legs, strict=True)
         if leg is not None
-    ]
+    )
     if not ways:
         raise Refused(
             "unreachable",
             "no road leads from any warehouse to the destination: choose another address",
         )
-    distance_m, warehouse_id, duration_s = min(ways)
+    serving = (way for way in ways if stocked is None or way[1] in stocked)
+    distance_m, warehouse_id, duration_s = next(serving, ways[0])
     return DeliveryQuote(
         cost=cost(tariff, goods, distance_m),
         warehouse_id=warehouse_id,
         distance_m=distance_m,
         duration_s=duration_s,
         slots=(),
+        warehouses=tuple(id for _, id, _ in ways),
     )

@@ -19,13 +19,16 @@ class Step(Command[None]):
 
 
 class RequestPayment(Step, name="ordering.RequestPayment"):
-    """The stock is kept."""
+    """The stock is kept, at that warehouse if at a certain one."""
+
+    warehouse_id: str | None = None
 
 
 class RejectOrder(Step, name="ordering.RejectOrder"):
-    """The stock is short, or costs something else by now."""
+    """The stock of these SKUs is short, or costs something else by now."""
 
     reason: str
+    skus: tuple[str, ...] = ()
 
 
 class ConfirmOrder(Step, name="ordering.ConfirmOrder"):

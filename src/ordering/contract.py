@@ -117,7 +117,7 @@ class Quote(Model):
 
 
 class OrderDocument(Model):
-    """An order as its buyer sees it."""
+    """An order as its buyer sees it. `short_skus` are those for which it was rejected."""
 
     order_id: str
     buyer_id: str
@@ -135,6 +135,7 @@ class OrderDocument(Model):
     slot: Slot | None = None
     next_action: NextAction | None = None
     reason: str | None = None
+    short_skus: tuple[str, ...] | None = None
     placed_at: datetime
     updated_at: datetime
     version: int

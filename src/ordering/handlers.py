@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
 from bus.streams import Decided
-from catalog.contract import GetOffers, Offer
+from catalog.contract import GetOffers, Lot, Offers
 from delivery.contract import QuoteDelivery, ScheduleDelivery
 from ordering import commands as steps
 from ordering import pricing, return_rules, rules
@@ -30,8 +30,10 @@ from ordering.views import ORDERS, entry_of, may_see, orders, present
 from payment.contract import GetBalance
 
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
-    steps.RequestPayment: lambda order, step: rules.request_payment(order, now()),
-    steps.RejectOrder: lambda order, step: rules.reject(order, step.reason, now()),
+    steps.RequestPayment: lambda order, step: rules.request_payment(
+        order, now(), step.warehouse_id
+    ),
+    steps.RejectOrder: lambda order, step: rules.reject(order, step.reason, now(), step.skus),
     steps.ConfirmOrder: lambda order, step: rules.confirm(order, now()),
     steps.DeclinePayment: lambda order, step: rules.decline(
         order, step.attempt, step.reason, now()
@@ -70,8 +72,8 @@ class Handlers:
 
     async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
         """What the basket costs now."""
-        priced, offers = await self._price(query, envelope)
-        return pricing.quote(priced, pricing.in_stock(query.items, offers), now())
+        priced, found = await self._price(query, envelope)
+        return pricing.quote(priced, pricing.in_stock(query.items, found.offers), now())
 
     async def place(
         self, command: PlaceOrder, envelope: Envelope[PlaceOrder]
@@ -174,6 +176,7 @@ class Handlers:
             payment_id=order_id.replace("ord_", "pay_"),
             delivery_id=order_id.replace("ord_", "dlv_"),
             warehouse_id=priced.way.warehouse_id,
+            warehouses=priced.way.warehouses,
             slot=pricing.chosen_slot(priced.way.slots, command.slot_id),
             at=at,
             reserved_until=at + self._reservation_ttl,
@@ -182,15 +185,15 @@ class Handlers:
 
     async def _price(
         self, basket: QuoteBasket | PlaceOrder, envelope: Envelope[Any]
-    ) -> tuple[pricing.Priced, Sequence[Offer]]:
+    ) -> tuple[pricing.Priced, Offers]:
         """The basket at today's prices, and what they were made of."""
-        skus = tuple(dict.fromkeys(item.sku for item in basket.items))
-        offers = await self._bus.ask(GetOffers(skus=skus), envelope)
-        items = pricing.price_items(basket.items, offers)
+        pieces = tuple(Lot(sku=item.sku, quantity=item.quantity) for item in basket.items)
+        found = await self._bus.ask(GetOffers(pieces=pieces), envelope)
+        items = pricing.price_items(basket.items, found.offers)
         goods = pricing.product_cost(items)
-        wanted = QuoteDelivery(destination=basket.destination, goods=goods)
+        wanted = QuoteDelivery(destination=basket.destination, goods=goods, stocked=found.stocked)
         way = await self._bus.ask(wanted, envelope)
-        return pricing.with_delivery(items, goods, way), offers
+        return pricing.with_delivery(items, goods, way), found
 
 
 async def decide(

@@ -41,15 +41,24 @@ class OrderPlaced(Happened, name="ordering.OrderPlaced"):
     payment_id: str
     delivery_id: str
     warehouse_id: str
+    warehouses: tuple[str, ...] = ()
     slot: Slot | None = None
     reserved_until: datetime
     expires_at: datetime
 
 
+class OrderRerouted(Happened, name="ordering.OrderRerouted"):
+    """Another warehouse than the one it was quoted from has everything, and sends it."""
+
+    warehouse_id: str
+
+
 class OrderRejected(Happened, name="ordering.OrderRejected"):
-    """The shop cannot serve it; nothing was paid."""
+    """The shop cannot serve it, for these SKUs are short or cost something else; nothing was
+    paid."""
 
     reason: str
+    skus: tuple[str, ...] = ()
 
 
 class PaymentRequested(Happened, name="ordering.PaymentRequested"):
@@ -145,7 +154,7 @@ class OrderCancelled(Happened, name="ordering.OrderCancelled"):
 Paying = PaymentRequested | PaymentDeclined | ActionRequired | OrderConfirmed | PaymentTaken
 OnTheWay = DeliveryArranged | OrderShipped | OrderDelivered | OrderCompleted | GoodsReturned
 CallingOff = CancellationRequested | GoodsGone | DeliveryCalledOff | MoneyReturned | OrderCancelled
-Later = OrderRejected | OrderExpired | Paying | OnTheWay | CallingOff
+Later = OrderRejected | OrderRerouted | OrderExpired | Paying | OnTheWay | CallingOff
 """What can happen to an order once it is placed, until it has ended."""
 
 OrderEvent = OrderPlaced | Later | ReturnEvent
@@ -178,6 +187,7 @@ class Order:
     slot: Slot | None = None
     next_action: NextAction | None = None
     reason: str | None = None
+    short_skus: tuple[str, ...] = ()
     delivery_called_off: bool = False
     delivered_at: datetime | None = None
     returns: tuple[Return, ...] = ()
@@ -235,8 +245,10 @@ def _placed(event: OrderPlaced) -> Order:
 def _changes(order: Order, event: Later) -> dict[str, Any]:
     """The fields that an event changes."""
     match event:
-        case OrderRejected(reason=reason):
-            return {"status": "rejected", "reason": reason}
+        case OrderRejected(reason=reason, skus=skus):
+            return {"status": "rejected", "reason": reason, "short_skus": skus}
+        case OrderRerouted(warehouse_id=warehouse_id):
+            return {"warehouse_id": warehouse_id}
         case PaymentRequested(attempt=attempt, means=means):
             return {
                 "attempt": attempt,

@@ -35,9 +35,19 @@ def on_placed(event: OrderPlaced) -> Orders:
     )
     return [
         catalog.ReserveStock(
-            reservation_id=event.order_id, lines=lines, expires_at=event.reserved_until
+            reservation_id=event.order_id,
+            lines=lines,
+            expires_at=event.reserved_until,
+            warehouses=event.warehouses or (event.warehouse_id,),
+            ordered_at=event.at,
         ),
     ]
+
+
+def on_reserved(event: catalog.StockReserved) -> Orders:
+    """The goods are kept: now the money."""
+    where = None if event.warehouse_id == catalog.ANYWHERE else event.warehouse_id
+    return [steps.RequestPayment(order_id=event.reservation_id, warehouse_id=where)]
 
 
 def on_payment_requested(event: PaymentRequested) -> Orders:
@@ -156,8 +166,10 @@ POLICIES: Mapping[type[Any], Policy] = {
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
     ReturnReceived: on_return_received,
-    catalog.StockReserved: lambda e: [steps.RequestPayment(order_id=e.reservation_id)],
-    catalog.StockDenied: lambda e: [steps.RejectOrder(order_id=e.reservation_id, reason=e.reason)],
+    catalog.StockReserved: on_reserved,
+    catalog.StockDenied: lambda e: [
+        steps.RejectOrder(order_id=e.reservation_id, reason=e.reason, skus=e.skus)
+    ],
     catalog.AllocationFailed: lambda e: [
         steps.AbandonOrder(order_id=e.reservation_id, reason="out_of_stock")
     ],

@@ -60,7 +60,7 @@ def in_stock(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[bool, ...]
     wanted: Counter[str] = Counter()
     for item in items:
         wanted[item.sku] += item.quantity
-    enough = {offer.sku: wanted[offer.sku] <= offer.available for offer in offers}
+    enough = {o.sku: o.backorder or wanted[o.sku] <= o.available for o in offers}
     return tuple(enough[item.sku] for item in items)
 
 

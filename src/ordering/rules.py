@@ -29,6 +29,7 @@ from ordering.order import (
     OrderExpired,
     OrderPlaced,
     OrderRejected,
+    OrderRerouted,
     OrderShipped,
     PaymentDeclined,
     PaymentRequested,
@@ -44,18 +45,22 @@ def place(order: Order | None, placed: OrderPlaced) -> Events:
     return [placed] if order is None else []
 
 
-def reject(order: Order, reason: str, now: datetime) -> Events:
+def reject(order: Order, reason: str, now: datetime, skus: tuple[str, ...] = ()) -> Events:
     """Turn down what cannot be served, as long as no payment was asked for."""
     if order.status != "pending" or order.attempt:
         return []
-    return [OrderRejected(order_id=order.order_id, reason=reason, at=now)]
+    return [OrderRejected(order_id=order.order_id, reason=reason, skus=skus, at=now)]
 
 
-def request_payment(order: Order, now: datetime) -> Events:
-    """The stock is kept: have the money set aside, by the means the order came with."""
+def request_payment(order: Order, now: datetime, warehouse_id: str | None = None) -> Events:
+    """The stock is kept, at that warehouse: have the money set aside, by the means the order came
+    with. What the buyer was told of the way's cost holds, wherever the goods come from."""
     if order.status != "pending" or order.attempt:
         return []
-    return [_requested(order, order.means, now)]
+    requested = _requested(order, order.means, now)
+    if warehouse_id in (None, order.warehouse_id):
+        return [requested]
+    return [OrderRerouted(order_id=order.order_id, warehouse_id=warehouse_id, at=now), requested]
 
 
 def pay(order: Order, means: Means, now: datetime) -> Events:

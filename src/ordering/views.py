@@ -47,6 +47,7 @@ def present(order: Order, version: int) -> OrderDocument:
         slot=order.slot,
         next_action=order.next_action,
         reason=order.reason,
+        short_skus=order.short_skus or None,
         placed_at=order.placed_at,
         updated_at=order.updated_at,
         version=version,

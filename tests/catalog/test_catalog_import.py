@@ -9,9 +9,10 @@ from PIL import Image
 from bus.context import Context
 from bus.messages import Money, Refused
 from bus.platform import Platform
-from catalog.commands import GetProduct, GetStock, ListProducts, ProductPage
 from catalog.intake import Outcome, take_in
+from catalog.queries import GetProduct, ListProducts, ProductPage
 from catalog.rows import Row, read
+from catalog.stock_commands import GetStock
 from tests.catalog.conftest import until
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "sports-catalog"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bus.context import Context
 from bus.platform import Platform
-from catalog.commands import GetProduct, ProductPage
 from catalog.intake import take_in
 from catalog.product import ProductEvent
+from catalog.queries import GetProduct, ProductPage
 from catalog.views import MAX_WORDS, Card, folded, indexed, words_of
 from tests.catalog.conftest import until
 

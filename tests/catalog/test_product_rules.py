@@ -6,7 +6,7 @@ import pytest
 
 from bus.messages import Event, Refused
 from catalog.commands import MAX_VARIANTS, ListProduct, Offered, Picture
-from catalog.item import Item, ItemListed, ItemRenamed, PriceChanged, StockAdjusted, count
+from catalog.item import Item, ItemListed, ItemRenamed, PriceChanged, StockAdjusted
 from catalog.product import (
     Description,
     PicturesChanged,
@@ -20,6 +20,7 @@ from catalog.product import (
     evolve,
     offer,
 )
+from catalog.stock import count
 from tests.catalog.histories import DEARER, PRICE, stocked
 
 ABOUT = Description(name="Mug", description="Holds tea.", brand="Alder", category="Kitchen")

@@ -7,10 +7,10 @@ from PIL import Image, ImageStat
 
 from bus.context import Context
 from bus.platform import Platform
-from catalog.commands import GetPicture, ListProducts
 from catalog.contract import GetOffers
 from catalog.drawings import COLORS, picture
 from catalog.motifs import MOTIFS
+from catalog.queries import GetPicture, ListProducts
 from catalog.rows import Row, read
 from catalog.samples import LIST, load_samples
 from tests.catalog.conftest import until

@@ -8,7 +8,7 @@ from bus.context import Context
 from bus.dispatch import Bus
 from bus.messages import now
 from bus.platform import Platform
-from catalog.commands import ChangePrice, GetStock, StockLevel
+from catalog.commands import ChangePrice
 from catalog.contract import (
     AllocateStock,
     GetOffers,
@@ -19,6 +19,7 @@ from catalog.contract import (
     StockDenied,
     StockReserved,
 )
+from catalog.stock_commands import GetStock, StockLevel
 from tests.catalog.conftest import EITHER, Stock, until
 from tests.catalog.histories import DEARER, LATER, PRICE, back, line, lots, wanted
 

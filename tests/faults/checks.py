@@ -223,7 +223,7 @@ def stock_is_as_the_orders_say(evidence: Evidence) -> Iterator[str]:
     for sku, item in evidence.books.items.items():
         shelf = shelves[sku]
         expected = (house[sku] - shelf.shipped, shelf.reserved, shelf.allocated)
-        if (item.on_hand, item.reserved, item.allocated) != expected:
+        if (item.total.on_hand, item.total.reserved, item.total.allocated) != expected:
             yield f"{sku} has {item}, but by the orders on hand, reserved, allocated: {expected}"
 
 

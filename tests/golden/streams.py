@@ -16,10 +16,11 @@ from pydantic import TypeAdapter
 from bus.commits import Codec, Meta, Recorded, Write
 from bus.messages import Event
 from bus.streams import Kind
-from catalog.handlers import items, products, reservations
-from catalog.item import Item, ItemEvent
+from catalog.item import Item, ItemEvent, Level
 from catalog.product import Product, ProductEvent
 from catalog.reservation import Reservation, ReservationEvent
+from catalog.shelves import products
+from catalog.storeroom import items, reservations
 from delivery.delivery import DeliveryEvent
 from delivery.handlers import DELIVERY
 from delivery.views import document
@@ -77,6 +78,13 @@ def as_credit(ledger: Ledger) -> dict[str, Any]:
     }
 
 
+def as_stocked(item: Item) -> dict[str, Any]:
+    """Shows what is sold under a SKU; one price and one place were all there was once."""
+    shown: dict[str, Any] = as_json(Item)(item)
+    together = as_json(Level)(item.total)
+    return {**shown, **together, "price": shown["prices"]["EUR"][-1]["price"]}
+
+
 SORTS: Mapping[str, Sort] = {
     "ordering": Sort(
         get_args(OrderEvent), orders, lambda order: present(order, 1).model_dump(mode="json")
@@ -86,7 +94,7 @@ SORTS: Mapping[str, Sort] = {
     "delivery": Sort(
         get_args(DeliveryEvent), DELIVERY, lambda it: document(it, None).model_dump(mode="json")
     ),
-    "catalog.items": Sort(get_args(ItemEvent), items, as_json(Item)),
+    "catalog.items": Sort(get_args(ItemEvent), items, as_stocked),
     "catalog.products": Sort(get_args(ProductEvent), products, as_json(Product)),
     "catalog.reservations": Sort(get_args(ReservationEvent), reservations, as_json(Reservation)),
 }

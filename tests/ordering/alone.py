@@ -20,6 +20,7 @@ from catalog.contract import (
     AllocationFailed,
     GetOffers,
     Offer,
+    Offers,
     ReleaseStock,
     ReserveStock,
     RestockStock,
@@ -165,13 +166,14 @@ class Others:
     refuses: Refused | None = None
     """What a quote for the way is refused with."""
 
-    async def offers(self, query: GetOffers, envelope: Envelope[GetOffers]) -> tuple[Offer, ...]:
+    async def offers(self, query: GetOffers, envelope: Envelope[GetOffers]) -> Offers:
         """Everything is a mug, but for SKUs that begin with NO."""
-        return tuple(
-            Offer(sku=sku, product_id="p", product_name="Mug", price=self.price, available=9)
-            for sku in query.skus
-            if not sku.startswith("NO")
+        offers = (
+            Offer(sku=lot.sku, product_id="p", product_name="Mug", price=self.price, available=9)
+            for lot in query.pieces
+            if not lot.sku.startswith("NO")
         )
+        return Offers(offers=tuple(offers))
 
     async def way(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
         if self.refuses is not None:

@@ -10,7 +10,8 @@ from pymongo.database import Database
 
 from bus.messages import Address, Command, Event, Money, Position, Principal, Query
 from bus.platform import Platform
-from catalog.commands import GetStock, ListProduct, Offered, StockLevel
+from catalog.commands import ListProduct, Offered
+from catalog.stock_commands import GetStock, StockLevel
 from delivery.commands import AddWarehouse, RecordCheckpoint
 from delivery.contract import Scan
 from ordering.contract import (

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bus.dispatch import Bus
 from bus.messages import Money, Refused
 from bus.platform import Platform
-from catalog.commands import GetStock
+from catalog.stock_commands import GetStock
 from ordering import admin
 from payment.balance_commands import CreditBuyer
 from tests.shop.clients import Body, Client, Running, problem

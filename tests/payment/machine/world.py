@@ -26,6 +26,7 @@ from catalog.contract import (
     AllocationFailed,
     GetOffers,
     Offer,
+    Offers,
     ReleaseStock,
     ReserveStock,
     RestockStock,
@@ -201,11 +202,12 @@ class World:
             del self.timers[key]
 
     def _open_the_storeroom(self) -> None:
-        async def offers(asked: GetOffers, _: Any) -> tuple[Offer, ...]:
-            return tuple(
-                Offer(sku=sku, product_id=sku, product_name=sku, price=PRICE, available=99)
-                for sku in asked.skus
+        async def offers(asked: GetOffers, _: Any) -> Offers:
+            offers = (
+                Offer(sku=it.sku, product_id=it.sku, product_name=it.sku, price=PRICE, available=99)
+                for it in asked.pieces
             )
+            return Offers(offers=tuple(offers))
 
         async def quote(*_: Any) -> DeliveryQuote:
             return WAY
