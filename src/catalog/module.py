@@ -36,7 +36,8 @@ from catalog.stock_commands import (
     SetLowStock,
 )
 from catalog.storeroom import Storeroom
-from catalog.views import PRODUCTS, Window
+from catalog.views import PRODUCTS
+from catalog.window import Window
 
 EVENTS = (*get_args(ProductEvent), *get_args(ItemEvent), *get_args(ReservationEvent))
 
