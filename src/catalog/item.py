@@ -21,6 +21,7 @@ class ItemListed(Event, name="catalog.ItemListed"):
     name: str
     price: Money
     weight_g: int | None = None
+    reason: str = ""
 
 
 class ItemRenamed(Event, name="catalog.ItemRenamed"):
@@ -28,6 +29,7 @@ class ItemRenamed(Event, name="catalog.ItemRenamed"):
 
     sku: str
     name: str
+    reason: str = ""
 
 
 class ItemWeighed(Event, name="catalog.ItemWeighed"):
@@ -35,18 +37,21 @@ class ItemWeighed(Event, name="catalog.ItemWeighed"):
 
     sku: str
     weight_g: int
+    reason: str = ""
 
 
 class ItemWithdrawn(Event, name="catalog.ItemWithdrawn"):
     """It is not for sale: its product is a draft, or archived."""
 
     sku: str
+    reason: str = ""
 
 
 class ItemOffered(Event, name="catalog.ItemOffered"):
     """It is for sale again."""
 
     sku: str
+    reason: str = ""
 
 
 class PriceChanged(Event, name="catalog.PriceChanged"):

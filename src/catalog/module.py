@@ -10,7 +10,14 @@ from bus.context import Context
 from bus.mongo import MAJORITY
 from bus.platform import Platform
 from catalog import policies
-from catalog.commands import CallOffPrice, ChangePrice, ListProduct, StorePicture
+from catalog.commands import (
+    ArchiveProduct,
+    CallOffPrice,
+    ChangePrice,
+    ListProduct,
+    PublishProduct,
+    StorePicture,
+)
 from catalog.contract import (
     AllocateStock,
     GetOffers,
@@ -66,6 +73,8 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(SetLowStock, room.set_low_stock)
 
     bus.handle(ListProduct, shelves.list_product)
+    bus.handle(PublishProduct, shelves.publish)
+    bus.handle(ArchiveProduct, shelves.archive)
     bus.handle(ChangePrice, shelves.change_price)
     bus.handle(CallOffPrice, shelves.call_off_price)
     bus.handle(StorePicture, shelves.store_picture)
