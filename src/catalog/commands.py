@@ -71,7 +71,7 @@ class ListProduct(Command[Listing], name="catalog.ListProduct"):
 
     `None` and variants that are not named stay as they are. `category` is the main one, under
     which the product stands first. The description is HTML; of its tags those that cannot do harm
-    are kept. Refused with `sku_taken`, `too_many_variants` and `invalid_price`.
+    are kept. Refused with `sku_taken`, `sku_twice`, `too_many_variants` and `invalid_price`.
     """
 
     product_id: Id
@@ -90,7 +90,7 @@ class ListProduct(Command[Listing], name="catalog.ListProduct"):
 class ChangePrice(Command[None], name="catalog.ChangePrice"):
     """Sell a SKU at another price in that currency, from a moment on; `None`: from now on.
 
-    Refused with `unknown_sku`, `invalid_price` and `too_many_prices`.
+    Refused with `unknown_sku`, `invalid_price`, `too_far_ahead` and `too_many_prices`.
     """
 
     sku: Id

@@ -16,6 +16,7 @@ from catalog.item import (
     ItemWithdrawn,
 )
 from catalog.price_list import change_price
+from catalog.prices import check_price
 from catalog.product import (
     BLANK,
     Description,
@@ -41,11 +42,12 @@ def offer(product: Product | None, items: Items, wanted: ListProduct, now: datet
     """Put a product and its variants up for sale, or bring them up to date; what is not said stays.
 
     Refused with `sku_taken` when another product is sold under one of the SKUs, and with
-    `sku_twice` and `too_many_variants`.
+    `sku_twice`, `invalid_price` and `too_many_variants`.
     """
     check_once(wanted)
     for variant in wanted.variants:
         check_free(items[variant.sku], variant.sku, wanted.product_id)
+        check_price(variant.price)
     before = product or Product(wanted.product_id, BLANK, status=new_status(wanted))
     return [
         *page(before, wanted, new=product is None),

@@ -66,7 +66,12 @@ def price_of(text: str, currency: str) -> Money:
         price = Money.parse(text, currency)
     except ValueError as error:
         raise Refused("invalid_price", str(error)) from None
-    if price.amount > MAX_PRICE:
-        most = Money(amount=MAX_PRICE, currency=currency)
-        raise Refused("invalid_price", f"{price} is more than a piece may cost, which is {most}")
+    check_price(price)
     return price
+
+
+def check_price(price: Money) -> None:
+    """Refuse what no piece may cost."""
+    if price.amount > MAX_PRICE:
+        most = Money(amount=MAX_PRICE, currency=price.currency)
+        raise Refused("invalid_price", f"{price} is more than a piece may cost, which is {most}")

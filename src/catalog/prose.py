@@ -18,7 +18,7 @@ ROUNDS = 5
 
 _SAFE = Cleaner(
     tags=BLOCKS | INLINE,
-    attributes={"a": {"href", "title"}},
+    attributes={"a": {"href", "title"}, "*": set()},
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener nofollow",
 )

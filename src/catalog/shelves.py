@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from bus.envelope import Envelope
-from bus.messages import Event, Money, Refused, now
+from bus.messages import Event, now
 from bus.streams import Happening, Kind, States, Stream, Streams
 from catalog import listing, product
 from catalog.commands import (
@@ -26,7 +26,6 @@ from catalog.gallery import Gallery
 from catalog.item import Item
 from catalog.listing import Items
 from catalog.price_list import call_off_price, change_price
-from catalog.prices import MAX_PRICE
 from catalog.product import Product, ProductListed
 from catalog.queries import GetCurrency, HasProducts
 from catalog.storeroom import items, known, placed
@@ -50,8 +49,6 @@ class Shelves:
 
     async def list_product(self, command: ListProduct, envelope: Envelope[ListProduct]) -> Listing:
         """A product and its variants in one commit: so a SKU belongs to one product only."""
-        for variant in command.variants:
-            self._check(variant.price)
         own = products(command.product_id)
         goods = {variant.sku: items(variant.sku) for variant in command.variants}
 
@@ -76,7 +73,6 @@ class Shelves:
 
     async def change_price(self, command: ChangePrice, envelope: Envelope[ChangePrice]) -> None:
         """Another price from now on, or from a moment to come."""
-        self._check(command.price)
         sku, price, starts, why = command.sku, command.price, command.starts, command.reason
         await self.streams.decide(
             items(sku),
@@ -124,13 +120,6 @@ class Shelves:
             with suppress(Grown):
                 await self.streams.decide_all((own, *goods.values()), on_all, envelope)
                 return
-
-    @staticmethod
-    def _check(price: Money) -> None:
-        if price.amount > MAX_PRICE:
-            raise Refused(
-                "invalid_price", f"a piece may cost {MAX_PRICE} minor units, not {price.amount}"
-            )
 
 
 def happenings(
