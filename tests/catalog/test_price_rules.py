@@ -1,14 +1,14 @@
 """What a SKU costs and when: prices by currency, each from its moment on."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
-from functools import reduce
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import Event, Money, Refused
-from catalog.item import Item, ItemListed, PriceCalledOff, PriceChanged, evolve
+from catalog.item import Item, ItemEvent, ItemListed, PriceCalledOff, PriceChanged, evolve
 from catalog.price_list import AHEAD, call_off_price, change_price
 from catalog.prices import KEPT, price_at
 
@@ -25,8 +25,13 @@ LISTED = ItemListed(sku="MUG", product_id="mug", name="Mug", price=eur(1000))
 
 
 def after(*events: Event) -> Item:
-    item = reduce(evolve, [LISTED, *events], None)
-    assert item is not None
+    return taken(evolve(None, LISTED), events)
+
+
+def taken(item: Item, events: Iterable[Event]) -> Item:
+    for event in events:
+        assert isinstance(event, ItemEvent)
+        item = evolve(item, event)
     return item
 
 
@@ -115,7 +120,7 @@ def test_so_many_prices_wait_and_no_more() -> None:
     item = after()
     for hour in range(1, AHEAD + 1):
         sale = change_price(item, "MUG", eur(900 - hour), NOW, NOW + timedelta(hours=hour))
-        item = reduce(evolve, sale, item)
+        item = taken(item, sale)
     last = NOW + timedelta(hours=AHEAD)
     with pytest.raises(Refused, match="25 prices of MUG in EUR wait") as refused:
         change_price(item, "MUG", eur(1), NOW, last + MOMENT)
@@ -164,7 +169,7 @@ def test_what_holds_now_is_never_forgotten(steps: list[tuple[int, int, int, bool
                     all_ever[starts] = amount
         except Refused:
             continue
-        item = reduce(evolve, events, item)
+        item = taken(item, events)
         assert len(item.prices["EUR"]) <= KEPT
         for at in (now, now + timedelta(minutes=30), now + timedelta(days=1)):
             assert costs(item, at) == all_ever[max(s for s in all_ever if s <= at)]
