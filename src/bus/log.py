@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import bson
@@ -139,11 +140,15 @@ class Log:
 
         return await self.run(fetch)
 
-    async def history(self, name: str) -> list[Commit]:
-        """The commits that wrote a stream, oldest first."""
+    async def history(self, name: str, kinds: Iterable[type[Event]] = ()) -> list[Commit]:
+        """The commits that wrote a stream, oldest first; with `kinds`, those with such an event."""
+        wanted: dict[str, Any] = {"writes.stream": name}
+        if types := [kind.type_name for kind in kinds]:
+            wanted["events.type"] = {"$in": types}
 
         def fetch() -> list[Commit]:
-            found = self.collection.find({"writes.stream": name}).sort("_id", ASCENDING)
+            # Sorted here, or MongoDB might walk the whole log by position to find a few of them.
+            found = sorted(self.collection.find(wanted), key=itemgetter("_id"))
             return [self.codec.commit(document) for document in found]
 
         return await self.run(fetch)

@@ -30,8 +30,19 @@ from catalog.contract import (
 from catalog.gallery import Gallery
 from catalog.item import ItemEvent
 from catalog.product import ProductEvent
-from catalog.queries import GetCurrency, GetPicture, GetProduct, HasProducts, ListProducts
+from catalog.queries import (
+    GetChanges,
+    GetCurrency,
+    GetPicture,
+    GetPrices,
+    GetProduct,
+    GetSheet,
+    HasProducts,
+    ListProducts,
+    ListSheets,
+)
 from catalog.reservation import ReservationAllocated, ReservationEvent, ReservationReleased
+from catalog.sheets import Office
 from catalog.shelves import Shelves
 from catalog.stock_commands import (
     AdjustStock,
@@ -55,7 +66,9 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     gallery = Gallery(GridFSBucket(home.database, "pictures", write_concern=MAJORITY))
     room = Storeroom(home.streams, currency)
     shelves = Shelves(home.streams, gallery, currency)
-    window = Window(home, home.view(PRODUCTS), gallery, currency)
+    cards = home.view(PRODUCTS)
+    window = Window(home, cards, gallery, currency)
+    office = Office(home, cards)
     bus = platform.bus
 
     bus.handle(GetOffers, room.offers)
@@ -78,6 +91,10 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(ChangePrice, shelves.change_price)
     bus.handle(CallOffPrice, shelves.call_off_price)
     bus.handle(StorePicture, shelves.store_picture)
+    bus.handle(GetSheet, office.sheet)
+    bus.handle(ListSheets, office.find)
+    bus.handle(GetChanges, office.changes)
+    bus.handle(GetPrices, office.prices)
     bus.handle(GetCurrency, shelves.get_currency)
     bus.handle(HasProducts, shelves.has_products)
 

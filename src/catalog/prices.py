@@ -38,6 +38,16 @@ def price_at(prices: Prices, currency: str, at: datetime) -> Money | None:
     return None
 
 
+def standing(prices: Prices, at: datetime) -> tuple[Dated, ...]:
+    """The prices that hold at a moment and those that are to come, currency by currency."""
+    kept: list[Dated] = []
+    for currency in sorted(prices):
+        timeline = prices[currency]
+        started = sum(dated.starts is None or dated.starts <= at for dated in timeline)
+        kept += timeline[max(started - 1, 0) :]
+    return tuple(kept)
+
+
 def with_price(prices: Prices, price: Money, starts: datetime | None) -> Prices:
     """The prices with one more. One that starts at no moment takes the place of all there were."""
     timeline = prices.get(price.currency, ())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
-from bus.messages import Document, Id, Model, Money, Page, Query
+from bus.messages import Currency, Document, Id, Model, Money, Page, Query
 from catalog.commands import Label
+from catalog.product import Shown, Status
 
 
 class PictureFile(Model):
@@ -30,12 +34,16 @@ class GetPicture(Query[PictureFile], name="catalog.GetPicture"):
 
 
 class SoldVariant(Model):
-    """A variant as the buyer sees it; `available` are the pieces that can be had now."""
+    """A variant as the buyer sees it; `available` are the pieces that can be had now. With
+    `backorder`, more may be ordered. A piece weighs `weight_g` grams, if known."""
 
     sku: str
     name: str
     price: Money
     available: int
+    backorder: bool
+    weight_g: int | None
+    attributes: dict[str, str]
 
 
 class Image(Model):
@@ -47,21 +55,132 @@ class Image(Model):
 
 
 class ProductPage(Model):
-    """A product as the buyer sees it."""
+    """A product as the buyer sees it. The description is HTML that can do no harm; `categories`
+    are those in which it stands beside its main one."""
 
     product_id: str
     name: str
     description: str
     brand: str
     category: str
+    categories: tuple[str, ...]
+    attributes: dict[str, str]
     variants: tuple[SoldVariant, ...]
     images: tuple[Image, ...]
 
 
 class GetProduct(Query[Document], name="catalog.GetProduct"):
-    """A `ProductPage` as it is now. Refused with `unknown_product`."""
+    """A `ProductPage` as it is now, with prices in a currency (ISO 4217), or else in the shop's;
+    variants that have no price in it are left out. Refused with `unknown_product`, as is what is a
+    draft or archived."""
 
     product_id: Id
+    currency: Currency | None = None
+
+
+class StandingPrice(Model):
+    """What a SKU costs from a moment on; `None`: since ever."""
+
+    price: Money
+    starts: datetime | None
+
+
+class SheetVariant(Model):
+    """A variant as the shop's own people see it, with the prices that hold now and those to
+    come."""
+
+    sku: str
+    name: str
+    weight_g: int | None
+    attributes: dict[str, str]
+    for_sale: bool
+    available: int
+    prices: tuple[StandingPrice, ...]
+
+
+class ProductSheet(Model):
+    """A product as the shop's own people see it, whatever its status."""
+
+    product_id: str
+    status: Status
+    name: str
+    description: str
+    brand: str
+    category: str
+    categories: tuple[str, ...]
+    attributes: dict[str, str]
+    variants: tuple[SheetVariant, ...]
+    pictures: tuple[Shown, ...]
+
+
+class GetSheet(Query[ProductSheet], name="catalog.GetSheet"):
+    """A product by its id or by one of its SKUs. Refused with `unknown_product`."""
+
+    id: str = Field(max_length=200)
+
+
+class Sheets(Model):
+    """Some products, newest first, and the `last` one looked at; `None`: there are no more."""
+
+    data: tuple[ProductSheet, ...]
+    last: str | None
+
+
+class ListSheets(Query[Sheets], name="catalog.ListSheets"):
+    """Products of any status, newest first, in which every word of `q` begins a word; once the list
+    knows the log up to `min_position`. So many are looked at as are asked for."""
+
+    q: Label = ""
+    category: Label = ""
+    status: Status | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    starting_after: Id | None = None
+    min_position: int = Field(default=0, ge=0)
+
+
+class Change(Model):
+    """Something that somebody changed of a product or a SKU (`id`): what, and why."""
+
+    position: int
+    at: datetime
+    id: str
+    who: str
+    what: str
+    why: str
+    type: str
+    data: dict[str, object]
+
+
+class GetChanges(Query[tuple[Change, ...]], name="catalog.GetChanges"):
+    """All that was ever changed of a product and its SKUs, or of one SKU, oldest first; what was
+    sold of it is not told. Refused with `unknown_product`."""
+
+    id: str = Field(max_length=200)
+
+
+PriceState = Literal["waiting", "holds", "over", "replaced", "called_off"]
+"""Whether a price is to come, holds now, did once, or never did: another took its place before it
+started, or it was called off."""
+
+
+class PriceEntry(Model):
+    """A line of a SKU's price history: the price, from when on, and who said so, when and why."""
+
+    price: Money
+    starts: datetime
+    state: PriceState
+    position: int
+    at: datetime
+    who: str
+    why: str
+
+
+class GetPrices(Query[tuple[PriceEntry, ...]], name="catalog.GetPrices"):
+    """What a SKU has cost, costs and is to cost, in one currency (ISO 4217) or in all, newest
+    first. Refused with `unknown_sku`."""
+
+    sku: str = Field(max_length=200)
+    currency: Currency | None = None
 
 
 class ListProducts(Query[Page], name="catalog.ListProducts"):

@@ -13,7 +13,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from bus import log as logs
 from bus import writer
-from bus.commits import Commit, UnknownEvent, Write
+from bus.commits import Commit, Recorded, UnknownEvent, Write
 from bus.log import Log
 from bus.messages import Busy, TooLarge
 from bus.pending import Conflict, Pending, Repeated
@@ -28,7 +28,7 @@ from tests.bus.meddling import (
     drop,
     lose_the_answer,
 )
-from tests.bus.tills import Received, append
+from tests.bus.tills import Paid, Received, append, asked
 from tests.waiting import soon
 
 
@@ -98,6 +98,18 @@ async def test_a_stream_is_read_in_order_and_without_the_others(log: Log) -> Non
         (Received(till="a", amount=1), 2),
     ]
     assert [commit.position for commit in await log.history("till-b")] == [2, 3]
+
+
+async def test_of_a_busy_stream_only_what_is_asked_for_is_read(log: Log) -> None:
+    paid = Recorded(Paid(till="a", amount=1), "till-a", 2)
+    other = Recorded(Paid(till="b", amount=1), "till-b", 1)
+    await committed(
+        append(log, ("a", 1)),
+        log.append(asked(), (Write("till-a", 2),), [paid], ()),
+        append(log, ("a", 3)),
+        log.append(asked(), (Write("till-b", 1),), [other], ()),
+    )
+    assert [commit.position for commit in await log.history("till-a", (Paid,))] == [2]
 
 
 async def test_reading_begins_behind_a_position_and_ends_at_the_limit(log: Log) -> None:
