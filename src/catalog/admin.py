@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bus.console import AsJson, Open, Running, fail, progress, show, show_one
-from bus.messages import Document, Money, NotFound
-from catalog.commands import MAX_ON_HAND, ChangePrice
+from bus.messages import NotFound
+from catalog import price_admin
+from catalog.commands import MAX_ON_HAND, ArchiveProduct, PublishProduct
 from catalog.intake import Outcome, take_in
-from catalog.prices import price_of
-from catalog.queries import GetCurrency, GetProduct, ListProducts
+from catalog.price_admin import ADMIN, Reason
+from catalog.queries import GetChanges, GetSheet, ListSheets, ProductSheet, SheetVariant
 from catalog.stock_commands import CountStock, GetStock, StockLevel
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 SHOWN_FAULTS = 1000
 """Faults of an import that are printed; more than anybody reads."""
+
+AnyId = Annotated[str, typer.Argument(help="A product or a SKU.")]
+ProductId = Annotated[str, typer.Argument(help="A product.")]
+
+PRODUCT = ("product_id", "status", "name", "brand", "category", "skus", "price", "available")
+VARIANT = ("sku", "name", "for_sale", "weight_g", "attributes")
+LEVEL = ("sku", "on_hand", "reserved", "allocated", "available", "backorder")
 
 
 def commands(shop: Open) -> typer.Typer:
@@ -64,52 +71,60 @@ def commands(shop: Open) -> typer.Typer:
     def list_all(
         q: str = typer.Option("", help="Words to find."),
         category: str = typer.Option("", help="Only this category."),
+        status: str | None = typer.Option(None, help="Only draft, published or archived ones."),
         as_json: bool = AsJson,
     ) -> None:
         """Every product, newest first."""
+        wanted = {"q": q, "category": category, "status": status}
 
-        async def collect(running: Running) -> list[dict[str, Any]]:
+        async def collect(running: Running) -> list[ProductSheet]:
             head = await running.platform.contexts["catalog"].log.head()
-            asked = ListProducts(q=q, category=category, limit=100, min_position=head)
-            return [product async for product in products(running.bus, asked)]
+            asked = ListSheets.model_validate({**wanted, "min_position": head})
+            return [sheet async for sheet in sheets(running.bus, asked)]
 
         with shop() as running:
             found = running.run(collect(running))
-        columns = ("product_id", "name", "brand", "category", "skus", "price", "available")
-        show(found if as_json else [*map(line, found)], columns, as_json=as_json)
+        rows = [sheet.model_dump(mode="json") if as_json else line(sheet) for sheet in found]
+        show(rows, PRODUCT, as_json=as_json)
 
     @app.command("show")
-    def show_product(
-        id: str = typer.Argument(help="A product or a SKU."), as_json: bool = AsJson
-    ) -> None:
-        """A product, its prices and its stock."""
+    def show_product(id: AnyId, as_json: bool = AsJson) -> None:
+        """A product, its variants, prices and stock."""
         with shop() as running:
-            product, stock = running.run(look(running.bus, id))
+            sheet, stock = running.run(look(running.bus, id))
+        levels = [level.model_dump(mode="json") for level in stock]
         if as_json:
-            levels = [level.model_dump() for level in stock]
-            show_one({**product, "stock": levels}, as_json=True)
+            show_one({**sheet.model_dump(mode="json"), "stock": levels}, as_json=True)
             return
-        texts = ("product_id", "name", "brand", "category", "description")
-        show_one({text: product[text] for text in texts}, as_json=False)
-        columns = ("sku", "name", "price", "on_hand", "reserved", "allocated", "available")
-        rows = [{**level.model_dump(), "price": str(level.price)} for level in stock]
-        show(rows, columns, as_json=False)
+        show_one(about(sheet), as_json=False)
+        show([detail(each) for each in sheet.variants], VARIANT, as_json=False)
+        standing = [row for each in sheet.variants for row in price_admin.standing(each)]
+        show(standing, price_admin.STANDING, as_json=False)
+        show(levels, LEVEL, as_json=False)
 
     @app.command()
-    def price(
-        sku: str, amount: str = typer.Argument(help="Such as 10.50."), as_json: bool = AsJson
-    ) -> None:
-        """Sell a SKU at another price from now on."""
-
-        async def change(bus: Bus) -> StockLevel:
-            new = price_of(amount, await bus.ask(GetCurrency()))
-            await known(bus, sku)
-            await bus.send(ChangePrice(sku=sku, price=new))
-            return await known(bus, sku)
-
+    def publish(id: ProductId, reason: Reason = "", as_json: bool = AsJson) -> None:
+        """Show a draft or an archived product to buyers."""
         with shop() as running:
-            level = running.run(change(running.bus))
-        tell_level(level, as_json=as_json)
+            sheet = running.run(settle(running.bus, PublishProduct, id, reason))
+        tell_status(sheet, as_json=as_json)
+
+    @app.command()
+    def archive(id: ProductId, reason: Reason = "", as_json: bool = AsJson) -> None:
+        """Show a product to nobody any more, and sell nothing of it."""
+        with shop() as running:
+            sheet = running.run(settle(running.bus, ArchiveProduct, id, reason))
+        tell_status(sheet, as_json=as_json)
+
+    @app.command()
+    def history(id: AnyId, as_json: bool = AsJson) -> None:
+        """All that was changed of a product and its SKUs: when, by whom, what and why."""
+        with shop() as running:
+            found = running.run(running.bus.ask(GetChanges(id=id), principal=ADMIN))
+        rows = [change.model_dump(mode="json") for change in found]
+        show(rows, ("at", "who", "id", "what", "why"), as_json=as_json)
+
+    price_admin.commands(app, shop)
 
     @app.command()
     def stock(
@@ -157,30 +172,35 @@ def tell_level(level: StockLevel, *, as_json: bool) -> None:
     show_one(fields if as_json else {**fields, "price": str(level.price)}, as_json=as_json)
 
 
-async def products(bus: Bus, asked: ListProducts) -> AsyncIterator[dict[str, Any]]:
+async def sheets(bus: Bus, asked: ListSheets) -> AsyncIterator[ProductSheet]:
     """Every product that matches, page by page."""
     while True:
-        page = await bus.ask(asked)
-        for body in page.data:
-            product: dict[str, Any] = json.loads(body)
-            asked = asked.model_copy(update={"starting_after": product["product_id"]})
-            yield product
-        if not page.has_more:
+        found = await bus.ask(asked, principal=ADMIN)
+        for sheet in found.data:
+            yield sheet
+        if found.last is None:
             return
+        asked = asked.model_copy(update={"starting_after": found.last})
 
 
-async def look(bus: Bus, id: str) -> tuple[dict[str, Any], tuple[StockLevel, ...]]:
+async def look(bus: Bus, id: str) -> tuple[ProductSheet, tuple[StockLevel, ...]]:
     """A product by its own id or by one of its SKUs, and the stock of all its variants."""
-    levels = await bus.ask(GetStock(skus=(id,)))
-    try:
-        found: Document = await bus.ask(
-            GetProduct.model_construct(product_id=levels[0].product_id if levels else id)
+    sheet = await bus.ask(GetSheet(id=id), principal=ADMIN)
+    skus = tuple(variant.sku for variant in sheet.variants)
+    return sheet, await bus.ask(GetStock(skus=skus), principal=ADMIN)
+
+
+async def settle(
+    bus: Bus, order: type[PublishProduct | ArchiveProduct], id: str, reason: str
+) -> ProductSheet:
+    """Publish or archive a product, by its own id; how it stands then."""
+    sheet = await bus.ask(GetSheet(id=id), principal=ADMIN)
+    if sheet.product_id != id:
+        raise NotFound(
+            "unknown_product", f"{id} is a SKU of product {sheet.product_id}: name the product"
         )
-    except NotFound:
-        raise NotFound("unknown_product", f"there is no product and no SKU {id}") from None
-    product: dict[str, Any] = json.loads(found.body)
-    skus = tuple(variant["sku"] for variant in product["variants"])
-    return product, await bus.ask(GetStock(skus=skus))
+    await bus.send(order(product_id=id, reason=reason), principal=ADMIN)
+    return await bus.ask(GetSheet(id=id), principal=ADMIN)
 
 
 async def known(bus: Bus, sku: str) -> StockLevel:
@@ -191,13 +211,40 @@ async def known(bus: Bus, sku: str) -> StockLevel:
     return found[0]
 
 
-def line(product: dict[str, Any]) -> dict[str, object]:
-    """A product as a line of a table."""
-    variants = product["variants"]
-    prices = sorted((v["price"] for v in variants), key=lambda price: int(price["amount"]))
+def tell_status(sheet: ProductSheet, *, as_json: bool) -> None:
+    """How a product stands after a change."""
+    show_one(sheet.model_dump(mode="json") if as_json else about(sheet), as_json=as_json)
+
+
+def about(sheet: ProductSheet) -> dict[str, object]:
+    """What a product's page says, as people read it."""
+    texts = ("product_id", "status", "name", "brand", "category")
     return {
-        **product,
-        "skus": ", ".join(v["sku"] for v in variants),
-        "price": str(Money(**prices[0])) if prices else "",
-        "available": sum(v["available"] for v in variants),
+        **{text: getattr(sheet, text) for text in texts},
+        "categories": ", ".join(sheet.categories),
+        "attributes": named(sheet.attributes),
+        "pictures": len(sheet.pictures),
+        "description": sheet.description,
     }
+
+
+def detail(variant: SheetVariant) -> dict[str, object]:
+    """A variant as a line of a table."""
+    for_sale = "yes" if variant.for_sale else "no"
+    return {**dict(variant), "for_sale": for_sale, "attributes": named(variant.attributes)}
+
+
+def line(sheet: ProductSheet) -> dict[str, object]:
+    """A product as a line of a table, with its lowest price of now."""
+    costs = [variant.costs for variant in sheet.variants if variant.costs is not None]
+    return {
+        **dict(sheet),
+        "skus": ", ".join(variant.sku for variant in sheet.variants),
+        "price": min(costs, key=lambda price: price.amount, default=""),
+        "available": sum(variant.available for variant in sheet.variants),
+    }
+
+
+def named(attributes: Mapping[str, str]) -> str:
+    """Attributes as people read them: `colour: blue, size: L`."""
+    return ", ".join(f"{name}: {value}" for name, value in attributes.items())

@@ -68,7 +68,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     shelves = Shelves(home.streams, gallery, currency)
     cards = home.view(PRODUCTS)
     window = Window(home, cards, gallery, currency)
-    office = Office(home, cards)
+    office = Office(home, cards, currency)
     bus = platform.bus
 
     bus.handle(GetOffers, room.offers)

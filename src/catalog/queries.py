@@ -86,8 +86,8 @@ class StandingPrice(Model):
 
 
 class SheetVariant(Model):
-    """A variant as the shop's own people see it, with the prices that hold now and those to
-    come."""
+    """A variant as the shop's own people see it: what it `costs` now in the shop's currency, and in
+    all of them the prices that hold now and those to come."""
 
     sku: str
     name: str
@@ -95,6 +95,7 @@ class SheetVariant(Model):
     attributes: dict[str, str]
     for_sale: bool
     available: int
+    costs: Money | None
     prices: tuple[StandingPrice, ...]
 
 

@@ -22,7 +22,7 @@ from catalog.item import (
     StockAdjusted,
     StockReceived,
 )
-from catalog.prices import standing
+from catalog.prices import price_at, standing
 from catalog.product import (
     Description,
     PicturesChanged,
@@ -68,7 +68,9 @@ class Noted(NamedTuple):
     event: Event
 
 
-def sheet(product: Product, items: Mapping[str, Item | None], at: datetime) -> ProductSheet:
+def sheet(
+    product: Product, items: Mapping[str, Item | None], currency: str, at: datetime
+) -> ProductSheet:
     """A product as the shop's own people see it."""
     return ProductSheet(
         product_id=product.product_id,
@@ -79,6 +81,7 @@ def sheet(product: Product, items: Mapping[str, Item | None], at: datetime) -> P
                 **variant.model_dump(),
                 for_sale=one.for_sale,
                 available=one.available,
+                costs=price_at(one.prices, currency, at),
                 prices=tuple(
                     StandingPrice(price=dated.price, starts=dated.starts)
                     for dated in standing(one.prices, at)

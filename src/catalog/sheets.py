@@ -37,6 +37,7 @@ class Office:
 
     home: Context
     cards: Documents[Card]
+    currency: str
 
     async def sheet(self, query: GetSheet, envelope: Envelope[GetSheet]) -> ProductSheet:
         """All there is to say of a product, whatever its status."""
@@ -85,7 +86,8 @@ class Office:
     async def _sheet(self, product: Product) -> ProductSheet:
         skus = [variant.sku for variant in product.variants]
         loaded = await self.home.streams.load_all([items(sku) for sku in skus])
-        return records.sheet(product, dict(zip(skus, loaded, strict=True)), now())
+        found = dict(zip(skus, loaded, strict=True))
+        return records.sheet(product, found, self.currency, now())
 
     async def _named(self, id: str) -> Product:
         """A product by its own id, or by that of a SKU of it."""
