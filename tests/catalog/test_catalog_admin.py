@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
 from bus.dispatch import Bus
-from bus.messages import Money, Refused
+from bus.messages import Money, Refused, now
 from bus.platform import Platform
 from bus.transport import InProcess
 from catalog.admin import commands
+from catalog.commands import ListProduct, Offered
 from catalog.module import register
-from tests.catalog.histories import line, wanted
+from tests.catalog.histories import PRICE, line, wanted
 
 LIST = "sku,name,brand,price,product_id\nMUG,[Mug],Alder,18.9,\nCUP,Cup,,9,tea\nPOT,Pot,,30,tea\n"
 
@@ -121,15 +123,73 @@ def test_a_product_is_shown_by_its_id_or_a_sku(stocked: typer.Typer, shop: Opene
         ("CUP", 5, 0, 5),
         ("POT", 5, 2, 3),
     ]
-    assert "30.00 EUR" in call(stocked, "show", "POT").stdout
 
 
-def test_a_price_and_a_stock_are_set(stocked: typer.Typer) -> None:
-    (level,) = lines(call(stocked, "price", "MUG", "19.95", "--json"))
-    assert level["price"] == {"amount": 1995, "currency": "EUR"}
+def test_a_product_is_shown_whole(stocked: typer.Typer, shop: Opened) -> None:
+    told = {"weight_g": 350, "attributes": {"colour": "blue"}, "price": PRICE}
+    blue = Offered.model_validate({"sku": "MUG", "name": "Mug", **told})
+    more = {"categories": ("Gifts", "Tea"), "attributes": {"made of": "clay"}}
+    product = {"product_id": "MUG", "name": "Mug", "variants": (blue,), **more}
+    shop.run(shop.bus.send(ListProduct.model_validate(product)))
+    call(stocked, "price", "MUG", "21.5", "--currency", "usd")
+    shown = call(stocked, "show", "MUG").stdout
+    for each in ("published", "Gifts, Tea", "made of: clay", "colour: blue", "350", "21.50 USD"):
+        assert each in shown
+    (shown_whole,) = lines(call(stocked, "show", "MUG", "--json"))
+    assert (shown_whole["status"], shown_whole["categories"]) == ("published", ["Gifts", "Tea"])
+    assert shown_whole["variants"][0]["weight_g"] == 350
+
+
+def test_a_product_is_archived_and_published_again(stocked: typer.Typer) -> None:
+    (archived,) = lines(call(stocked, "archive", "tea", "--reason", "out of season", "--json"))
+    assert archived["status"] == "archived"
+    assert [variant["for_sale"] for variant in archived["variants"]] == [False, False]
+    assert [p["status"] for p in lines(call(stocked, "list", "--q", "pot", "--json"))] == [
+        "archived"
+    ]
+    (listed,) = lines(call(stocked, "list", "--status", "published", "--json"))
+    assert listed["product_id"] == "MUG"
+    assert "published" in call(stocked, "publish", "tea").stdout
+    history = lines(call(stocked, "history", "tea", "--json"))
+    assert [(c["id"], c["who"], c["what"], c["why"]) for c in history[-6:-3]] == [
+        ("tea", "admin:cli", "archived", "out of season"),
+        ("CUP", "admin:cli", "not for sale any more", "out of season"),
+        ("POT", "admin:cli", "not for sale any more", "out of season"),
+    ]
+    assert "out of season" in call(stocked, "history", "POT").stdout
+
+
+def test_a_price_is_set_in_any_currency(stocked: typer.Typer) -> None:
+    (mug,) = lines(call(stocked, "price", "MUG", "19.95", "--json"))
+    assert mug["costs"] == {"amount": 1995, "currency": "EUR"}
+    (mug,) = lines(call(stocked, "price", "MUG", "3000", "--currency", "jpy", "--json"))
+    assert [each["price"]["currency"] for each in mug["prices"]] == ["EUR", "JPY"]
+    assert "3000 JPY" in call(stocked, "price", "MUG", "20").stdout
+
+
+def test_a_price_waits_for_its_moment_and_can_be_called_off(stocked: typer.Typer) -> None:
+    day = (now() + timedelta(days=30)).strftime("%Y-%m-%d")
+    because = ("--reason", "advent")
+    shown = call(stocked, "price", "MUG", "15", "--from", f"{day}T02:00+02:00", *because).stdout
+    assert f"{day}T00:00:00+00:00" in shown
+    assert "18.90 EUR" in shown
+    table = call(stocked, "prices", "MUG").stdout
+    assert "waiting" in table
+    (sale, first) = lines(call(stocked, "prices", "MUG", "--currency", "eur", "--json"))
+    assert (sale["state"], sale["why"], sale["who"]) == ("waiting", "advent", "admin:cli")
+    assert (first["state"], first["price"]["amount"]) == ("holds", 1890)
+
+    (mug,) = lines(call(stocked, "price-off", "MUG", day, "--json"))
+    assert [each["price"]["amount"] for each in mug["prices"]] == [1890]
+    (sale, _) = lines(call(stocked, "prices", "MUG", "--json"))
+    assert sale["state"] == "called_off"
+    assert lines(call(stocked, "prices", "MUG", "--currency", "USD", "--json")) == []
+
+
+def test_stock_is_set(stocked: typer.Typer) -> None:
     (level,) = lines(call(stocked, "stock", "MUG", 40, "--reason", "delivery came", "--json"))
     assert (level["on_hand"], level["available"]) == (40, 40)
-    assert "19.95 EUR" in call(stocked, "stock", "MUG", 40).stdout
+    assert "18.90 EUR" in call(stocked, "stock", "MUG", 40).stdout
 
 
 def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
@@ -137,14 +197,24 @@ def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
         (("price", "GHOST", "1"), "unknown_sku"),
         (("price", "MUG", "1.005"), "invalid_price"),
         (("price", "MUG", "much"), "invalid_price"),
+        (("price", "MUG", "1", "--currency", "euro"), "invalid_price"),
+        (("price", "MUG", "1", "--from", "2999-01-01"), "too_far_ahead"),
+        (("price", "tea", "1"), "unknown_sku"),
+        (("price-off", "MUG", "2999-01-01"), "unknown_price"),
+        (("price-off", "GHOST", "2999-01-01"), "unknown_sku"),
+        (("prices", "tea"), "unknown_sku"),
+        (("archive", "POT"), "unknown_product"),
+        (("archive", "no product!"), "unknown_product"),
+        (("publish", "ghost"), "unknown_product"),
+        (("history", "ghost"), "unknown_product"),
         (("stock", "GHOST", "1"), "unknown_sku"),
         (("stock", "no sku!", "1"), "unknown_sku"),
         (("show", "ghost"), "unknown_product"),
         (("show", "no product!"), "unknown_product"),
     ):
         error = call(stocked, *words).exception
-        assert isinstance(error, Refused)
-        assert error.code == code
+        assert isinstance(error, Refused), words
+        assert error.code == code, words
 
 
 def test_what_cannot_be_meant_is_a_mistake_in_usage(cli: typer.Typer) -> None:
@@ -152,6 +222,8 @@ def test_what_cannot_be_meant_is_a_mistake_in_usage(cli: typer.Typer) -> None:
         ("stock", "MUG", "-1"),
         ("stock", "MUG", "99999999999"),
         ("stock", "MUG", "many"),
+        ("price", "MUG", "1", "--from", "tomorrow"),
+        ("price-off", "MUG", "32.12.2026"),
         ("import", "gone.csv"),
         ("import",),
     ):

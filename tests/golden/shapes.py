@@ -17,19 +17,25 @@ from catalog.item import (
     ItemAllocated,
     ItemDeallocated,
     ItemListed,
+    ItemOffered,
     ItemReleased,
     ItemRenamed,
     ItemReserved,
     ItemRestocked,
     ItemShipped,
+    ItemWeighed,
+    ItemWithdrawn,
+    PriceCalledOff,
     PriceChanged,
     StockAdjusted,
 )
 from catalog.product import (
     Description,
     PicturesChanged,
+    ProductArchived,
     ProductDescribed,
     ProductListed,
+    ProductPublished,
     Shown,
     Variant,
     VariantsChanged,
@@ -56,6 +62,9 @@ from tests.payment import histories as payment
 WRITTEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 PRICE = Money(amount=18_90, currency="EUR")
+SALE = Money(amount=15_00, currency="EUR")
+YEN = Money(amount=3000, currency="JPY")
+SOON, LATER = WRITTEN + timedelta(days=1), WRITTEN + timedelta(days=2)
 LINES = (
     Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),
     Line(sku="MUG-RED", quantity=1, unit_price=PRICE),
@@ -72,6 +81,12 @@ MUG = Description(name="Mug", description="Holds tea.", brand="Clay", category="
 PAGE = ProductListed(product_id="mug", about=MUG)
 PICTURE = Picture(digest="ab" * 32, width=640, height=480)
 BLUE = Variant(sku="MUG-BLUE", name="Mug, blue")
+RICH = Description(
+    **MUG.model_dump(exclude={"categories", "attributes"}),
+    categories=("Gifts", "Tea"),
+    attributes={"made of": "clay"},
+)
+NAVY = Variant(sku="MUG-NAVY", name="Mug, navy", weight_g=350, attributes={"colour": "navy"})
 
 DOOR = Address(
     house_number="12",
@@ -170,6 +185,23 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
             ItemShipped(sku="MUG-BLUE", quantity=1),
             StockAdjusted(sku="MUG-BLUE", change=-2, reason="broken"),
         ],
+        "priced": [
+            ItemListed(
+                sku="MUG-BLUE",
+                product_id="mug",
+                name="Mug, blue",
+                price=PRICE,
+                weight_g=350,
+                reason="for spring",
+            ),
+            ItemWithdrawn(sku="MUG-BLUE", reason="for spring"),
+            ItemOffered(sku="MUG-BLUE", reason="spring has come"),
+            ItemWeighed(sku="MUG-BLUE", weight_g=360, reason="weighed anew"),
+            PriceChanged(sku="MUG-BLUE", price=YEN, starts=WRITTEN, reason="sold in Japan"),
+            PriceChanged(sku="MUG-BLUE", price=SALE, starts=SOON, reason="advent"),
+            PriceChanged(sku="MUG-BLUE", price=SALE, starts=LATER),
+            PriceCalledOff(sku="MUG-BLUE", currency="EUR", starts=LATER, reason="too late"),
+        ],
         "restocked": [
             LISTED,
             STOCKED,
@@ -190,6 +222,18 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
             ),
             ProductDescribed(product_id="mug", about=MUG.model_copy(update={"brand": ""})),
         ],
+        "published": [
+            ProductListed(product_id="mug", about=RICH, status="draft", reason="for spring"),
+            VariantsChanged(product_id="mug", variants=(NAVY,), reason="for spring"),
+            ProductPublished(product_id="mug", reason="spring has come"),
+            ProductDescribed(product_id="mug", about=RICH, reason="a new maker"),
+            PicturesChanged(
+                product_id="mug",
+                pictures=(Shown(number=1, picture=PICTURE),),
+                reason="a new maker",
+            ),
+        ],
+        "archived": [PAGE, ProductArchived(product_id="mug", reason="no more clay")],
     },
     "catalog.reservations": {
         "held": [RESERVED],
