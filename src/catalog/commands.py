@@ -24,8 +24,15 @@ Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_00
 Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 """A short line of text, or none."""
 
+AttributeName = Annotated[
+    str,
+    # BSON takes no NUL in a name.
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$"
+    ),
+]
 
-Attributes = Annotated[dict[Text, Text], Field(max_length=50)]
+Attributes = Annotated[dict[AttributeName, Text], Field(max_length=50)]
 """What can be said of a thing in a word: `{"colour": "blue"}`."""
 
 Grams = Annotated[int, Field(ge=1, le=1_000_000)]
