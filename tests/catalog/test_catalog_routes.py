@@ -81,15 +81,18 @@ async def test_a_product_is_shown_as_promised(http: httpx.AsyncClient) -> None:
     answer = await http.get("/v1/products/mug")
     price = {"amount": 1890, "currency": "EUR"}
     dearer = {"amount": 1990, "currency": "EUR"}
+    plain = {"backorder": False, "weight_g": None, "attributes": {}}
     assert answer.json() == {
         "product_id": "mug",
         "name": "Mug, blue",
         "description": "Holds tea.",
         "brand": "Alder",
         "category": "Tableware",
+        "categories": [],
+        "attributes": {},
         "variants": [
-            {"sku": "MUG-BLUE", "name": "Mug, blue", "price": price, "available": 5},
-            {"sku": "MUG-RED", "name": "Mug, red", "price": dearer, "available": 5},
+            {"sku": "MUG-BLUE", "name": "Mug, blue", "price": price, "available": 5, **plain},
+            {"sku": "MUG-RED", "name": "Mug, red", "price": dearer, "available": 5, **plain},
         ],
         "images": [{"url": "/v1/products/mug/images/1", "width": 800, "height": 600}],
     }
@@ -158,6 +161,8 @@ async def test_a_list_goes_on_where_the_page_before_ended(http: httpx.AsyncClien
 PROBLEMS = [
     ("/v1/products/ghost", 404, "unknown_product"),
     ("/v1/products/%24ne", 422, "invalid"),
+    ("/v1/products/mug?currency=euro", 422, "invalid"),
+    ("/v1/products/mug?currency=XXX", 422, "invalid"),
     ("/v1/products?limit=0", 422, "invalid"),
     ("/v1/products?limit=101", 422, "invalid"),
     ("/v1/products?limit=ten", 422, "invalid"),

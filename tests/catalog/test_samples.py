@@ -7,7 +7,7 @@ from PIL import Image, ImageStat
 
 from bus.context import Context
 from bus.platform import Platform
-from catalog.contract import GetOffers
+from catalog.contract import GetOffers, Lot
 from catalog.drawings import COLORS, picture
 from catalog.motifs import MOTIFS
 from catalog.queries import GetPicture, ListProducts
@@ -51,7 +51,8 @@ async def test_the_samples_are_loaded_once(platform: Platform, home: Context) ->
         return len((await platform.bus.ask(ListProducts(limit=100))).data) == head
 
     await until(all_shown)
-    (mug,) = await platform.bus.ask(GetOffers(skus=("MUG-BLUE",)))
+    asked = GetOffers(pieces=(Lot(sku="MUG-BLUE", quantity=1),))
+    (mug,) = (await platform.bus.ask(asked)).offers
     assert (mug.product_name, mug.price.amount, mug.available) == ("Harbour Mug, blue", 1890, 250)
     page = await platform.bus.ask(ListProducts(limit=100))
     for body in page.data:
