@@ -58,7 +58,7 @@ def taken_from(items: Items, pieces: Pieces, warehouse_id: str) -> tuple[Taken, 
     """Where the pieces come from: the warehouse's own first, then those that are kept anywhere."""
     taken: list[Taken] = []
     for sku, quantity in pieces.items():
-        item = items[sku]
+        item = items.get(sku)
         own = 0
         if item is not None and warehouse_id in item.levels:
             rest = quantity - max(item.at(ANYWHERE).available, 0)
