@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bus.console import AsJson, Open, Running, fail, progress, show, show_one
+from bus.console import AsJson, Open, Running, show, show_one
 from bus.messages import NotFound
-from catalog import price_admin
+from catalog import import_admin, price_admin
 from catalog.commands import MAX_ON_HAND, ArchiveProduct, PublishProduct
-from catalog.intake import Outcome, take_in
 from catalog.price_admin import ADMIN, Reason
 from catalog.queries import GetChanges, GetSheet, ListSheets, ProductSheet, SheetVariant
 from catalog.stock_commands import CountStock, GetStock, StockLevel
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus
-
-SHOWN_FAULTS = 1000
-"""Faults of an import that are printed; more than anybody reads."""
 
 AnyId = Annotated[str, typer.Argument(help="A product or a SKU.")]
 ProductId = Annotated[str, typer.Argument(help="A product.")]
@@ -34,38 +29,7 @@ LEVEL = ("sku", "on_hand", "reserved", "allocated", "available", "backorder")
 def commands(shop: Open) -> typer.Typer:
     """`shop catalog ...`"""
     app = typer.Typer(help="Products, prices, pictures and stock.", no_args_is_help=True)
-
-    @app.command("import")
-    def take(
-        file: Path = typer.Argument(
-            help="A price list, .json or .csv.", exists=True, dir_okay=False
-        ),
-        images: Path | None = typer.Option(
-            None, help="Where the pictures are.", exists=True, file_okay=False
-        ),
-        currency: str | None = typer.Option(
-            None, help="What the prices are in: the shop's currency."
-        ),
-        stock: int = typer.Option(
-            0, min=0, max=MAX_ON_HAND, help="Pieces of each SKU that is new."
-        ),
-        as_json: bool = AsJson,
-    ) -> None:
-        """Bring a price list into the catalog; a bad row is reported, and the rest go in."""
-        with shop() as running, progress() as bars:
-            bar = bars.add_task("rows", total=None)
-
-            def on_progress(done: int, rows: int) -> None:
-                bars.update(bar, completed=done, total=rows)
-
-            wanted = currency.upper() if currency else None
-            outcome = running.run(
-                take_in(
-                    running.bus, file,
-                    images=images, currency=wanted, stock=stock, on_progress=on_progress,
-                )
-            )  # fmt: skip
-        tell(outcome, as_json=as_json)
+    import_admin.commands(app, shop)
 
     @app.command("list")
     def list_all(
@@ -145,25 +109,6 @@ def commands(shop: Open) -> typer.Typer:
         tell_level(level, as_json=as_json)
 
     return app
-
-
-def tell(outcome: Outcome, *, as_json: bool) -> None:
-    """What became of an import: the sum on stdout, faults on stderr; exit 1 if there are any."""
-    for where, reason in outcome.faults[:SHOWN_FAULTS]:
-        typer.echo(f"{where}: {reason}", err=True)
-    if outcome.unused:
-        typer.echo(f"not used: {', '.join(outcome.unused)}", err=True)
-    counts = {
-        "rows": outcome.rows,
-        "products_new": outcome.new,
-        "products_changed": outcome.changed,
-        "products_unchanged": outcome.unchanged,
-        "pictures": outcome.pictures,
-        "faults": len(outcome.faults),
-    }
-    show_one(counts, as_json=as_json)
-    if outcome.faults:
-        fail(f"{len(outcome.faults)} of {outcome.rows} rows could not be imported")
 
 
 def tell_level(level: StockLevel, *, as_json: bool) -> None:

@@ -1,70 +1,48 @@
-"""Takes a price list into the catalog: a bad row is reported, and the rest go in."""
+"""Takes a price list into the catalog: a bad row is reported, and the rest go in.
+
+The file is first read to its end, row by row, and what is good is put aside on disk: so a product
+comes with all its rows, wherever they stand, and a second run changes nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from bus.messages import Command, Query, Refused
-from catalog.commands import (
-    MAX_VARIANTS,
-    Listing,
-    ListProduct,
-    Offered,
-    Picture,
-    StorePicture,
-)
-from catalog.pictures import MAX_BYTES
-from catalog.prices import price_of
+from bus.messages import SYSTEM, Principal, Refused, places_of
+from catalog.columns import Mapped, readable
+from catalog.commands import MAX_VARIANTS, Place
+from catalog.contract import ANYWHERE
+from catalog.enlisting import Desk, Enlisting
+from catalog.folder import Folder
+from catalog.lines import Source
+from catalog.offered import Terms, difference, product_id, product_of
+from catalog.outcome import Outcome
 from catalog.queries import GetCurrency
-from catalog.rows import Fault, Row, read
+from catalog.row import Fault, Row
+from catalog.rows import Reading
+from catalog.seen import Seen
 
-R = TypeVar("R")
+AT_ONCE = 5_000
+"""Rows that are read before others get their turn."""
 
 BATCH = 200
 """Products that are decided at once, and committed as a group."""
 
-OPEN_FILES = 4
-"""Picture files in memory at once."""
 
-ENDINGS = (".webp", ".png", ".jpg", ".jpeg")
+class Progress(NamedTuple):
+    """How far an import is: `done` of `total` bytes of the file, later of its products."""
 
-
-class Desk(Protocol):
-    """Where commands and questions are handed in: the bus."""
-
-    async def send(self, command: Command[R], /) -> R:
-        """Have a command done."""
-
-    async def ask(self, query: Query[R], /) -> R:
-        """Have a question answered."""
-
-
-class Wanted(NamedTuple):
-    """A good row: what it asks for, and the file of its picture, if it has one."""
-
-    where: str
-    product: ListProduct
-    picture: Path | None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a price list."""
-
-    rows: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    pictures: int = 0
-    unused: tuple[str, ...] = ()
-    faults: list[Fault] = field(default_factory=list)
+    reading: bool
+    done: int
+    total: int
+    rows: int
 
 
 async def take_in(
@@ -74,183 +52,107 @@ async def take_in(
     images: Path | None = None,
     currency: str | None = None,
     stock: int = 0,
-    on_progress: Callable[[int, int], None] = lambda done, rows: None,
+    warehouse: str = ANYWHERE,
+    draft: bool = False,
+    mapping: Mapped | None = None,
+    dry_run: bool = False,
+    principal: Principal = SYSTEM,
+    on_fault: Callable[[Fault], None] = lambda fault: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Import a file; `stock` is how many pieces there are of each SKU that is new.
+    """Import a file. `currency` is what the prices are in (the shop's, unless it says so), `stock`
+    how many pieces there are of each SKU that is new, where its row does not say; a `dry_run`
+    writes nothing.
 
-    `on_progress` hears how many rows of how many are done. Raises `OSError`, and `Refused` when
-    nothing of the file can be read or the currency is not the shop's.
+    `on_fault` hears of every row that is not taken. Raises `OSError`, and `Refused` when nothing of
+    the file can be read.
     """
     ours = await desk.ask(GetCurrency())
-    if currency not in (None, ours):
-        raise Refused(
-            "wrong_currency",
-            f"the prices are in {currency}, but this shop sells in {ours}: give them in {ours}",
-        )
-    listed = await asyncio.to_thread(read, file)
+    reason = f"import of {readable(file.name, 100)}"
+    terms = checked(Terms(currency or ours, stock, warehouse, draft, reason))
+    outcome = Outcome(written=not dry_run, currency=ours, on_fault=on_fault)
     folder = Folder(images)
-    outcome = Outcome(rows=len(listed.rows), unused=listed.unused)
-    groups = grouped(checked(listed.rows, folder, ours, stock, outcome.faults))
-    files = asyncio.Semaphore(OPEN_FILES)
-    done = len(outcome.faults)
-    on_progress(done, outcome.rows)
-    for first in range(0, len(groups), BATCH):
-        batch = groups[first : first + BATCH]
-        await asyncio.gather(*(enlist(desk, group, files, outcome) for group in batch))
-        done += sum(map(len, batch))
-        on_progress(done, outcome.rows)
+    with Source(file) as source, Seen() as seen:
+        sorting = Sorting(Reading(file, source, mapping), seen, folder, terms, outcome)
+        while await asyncio.to_thread(sorting.some):
+            on_progress(Progress(True, source.position, source.size, outcome.rows))
+        enlisting = Enlisting(desk, folder, terms, outcome, principal)
+        total, done = seen.products(), 0
+        groups = seen.groups()
+        while batch := await asyncio.to_thread(lambda: [*islice(groups, BATCH)]):
+            await enlisting.enlist(batch)
+            done += len(batch)
+            on_progress(Progress(False, done, total, outcome.rows))
     return outcome
 
 
-def checked(
-    rows: Iterable[Row | Fault], folder: Folder, currency: str, stock: int, faults: list[Fault]
-) -> list[Wanted]:
-    """The rows that can be meant; the others are added to `faults`."""
-    good: list[Wanted] = []
-    taken: dict[str, str] = {}
-    variants: Counter[str] = Counter()
-    for row in rows:
-        if isinstance(row, Fault):
-            faults.append(row)
-            continue
+class Sorting:
+    """Reads the rows and puts aside the first good one of each SKU; the others are reported."""
+
+    def __init__(
+        self, reading: Reading, seen: Seen, folder: Folder, terms: Terms, outcome: Outcome
+    ) -> None:
+        self._reading = reading
+        self._rows = iter(reading)
+        self._seen = seen
+        self._folder = folder
+        self._terms = terms
+        self._outcome = outcome
+
+    def some(self) -> bool:
+        """Some more rows; whether there were any."""
+        before = self._outcome.rows
+        for row in islice(self._rows, AT_ONCE):
+            self._outcome.rows += 1
+            try:
+                fault = row if isinstance(row, Fault) else self._sort(row)
+            except sqlite3.OperationalError as error:
+                raise Refused(
+                    "no_room",
+                    f"what is read is put aside in a temporary file, but: {error}; "
+                    "set SQLITE_TMPDIR to a folder with room",
+                ) from None
+            if fault is not None:
+                self._outcome.reject(fault)
+        self._outcome.unused = self._reading.unused
+        return self._outcome.rows > before
+
+    def _sort(self, row: Row) -> Fault | None:
         try:
-            product = product_of(row, currency, stock)
-            picture = folder.find(row)
-        except ValidationError as error:
-            faults.append(Fault(row.where, in_one_line(error)))
-            continue
+            known = self._seen.row(row.fields["sku"])
+            if known is not None:
+                return self._again(row, known)
+            product_of(row, self._terms)
+            self._folder.find(row)
         except Refused as refusal:
-            faults.append(Fault(row.where, refusal.message))
-            continue
-        sku = product.variants[0].sku
-        if sku in taken:
-            faults.append(Fault(row.where, f"SKU {sku} stands on {taken[sku]} already"))
-            continue
-        variants[product.product_id] += 1
-        if variants[product.product_id] > MAX_VARIANTS:
-            reason = f"product {product.product_id} has {MAX_VARIANTS} variants already, the most"
-            faults.append(Fault(row.where, reason))
-            continue
-        taken[sku] = row.where
-        good.append(Wanted(row.where, product, picture))
-    return good
+            return row.fault(refusal.code, refusal.message)
+        product = product_id(row)
+        if self._seen.variants(product) >= MAX_VARIANTS:
+            reason = f"product {product} has {MAX_VARIANTS} variants already, the most"
+            return row.fault("too_many_variants", reason)
+        self._seen.add(row, product)
+        return None
 
-
-def product_of(row: Row, currency: str, stock: int) -> ListProduct:
-    """The product with one variant that a row speaks of."""
-    fields = row.fields
-    price = price_of(fields["price"], currency)
-    sold = Offered(sku=fields["sku"], name=fields["name"], price=price, on_hand=stock)
-    return ListProduct(
-        product_id=fields.get("product_id", fields["sku"]),
-        name=fields["name"],
-        description=fields.get("description"),
-        brand=fields.get("brand"),
-        category=fields.get("category"),
-        variants=(sold,),
-    )
-
-
-def in_one_line(error: ValidationError) -> str:
-    """What is wrong with the fields of a row."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    value = str(first["input"])
-    shown = value if len(value) <= 40 else f"{value[:40]}…"
-    return f"{first['loc'][-1]} cannot be {shown!r}: {first['msg']}"
-
-
-def grouped(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
-    """The rows of one product together."""
-    groups: dict[str, list[Wanted]] = {}
-    for row in wanted:
-        groups.setdefault(row.product.product_id, []).append(row)
-    return list(groups.values())
-
-
-async def enlist(
-    desk: Desk, group: list[Wanted], files: asyncio.Semaphore, outcome: Outcome
-) -> None:
-    """List one product with all its variants, or those of them that can be."""
-    pictures: dict[Path, Picture] = {}
-    good: list[Wanted] = []
-    for row in group:
-        try:
-            if row.picture is not None and row.picture not in pictures:
-                async with files:
-                    content = await asyncio.to_thread(load, row.picture)
-                    pictures[row.picture] = await desk.send(StorePicture(content=content))
-        except (Refused, OSError) as error:
-            outcome.faults.append(Fault(row.where, f"{row.picture}: {error}"))
-        else:
-            good.append(row)
-    if not good:
-        return
-    outcome.pictures += len(pictures)
-    whole = together([row.product for row in good], tuple(pictures.values()) or None)
-    if await listed(desk, whole, good[0].where, [] if len(good) > 1 else outcome.faults, outcome):
-        return
-    for row in good if len(good) > 1 else ():  # one variant is wrong: list the others
-        alone = whole.model_copy(update={"variants": row.product.variants})
-        await listed(desk, alone, row.where, outcome.faults, outcome)
-
-
-async def listed(
-    desk: Desk, product: ListProduct, where: str, faults: list[Fault], outcome: Outcome
-) -> bool:
-    """List a product and count what came of it; whether it was not refused."""
-    try:
-        listing: Listing = await desk.send(product)
-    except Refused as refusal:
-        faults.append(Fault(where, refusal.message))
-        return False
-    outcome.new += listing.new
-    outcome.changed += not listing.new and listing.changes > 0
-    outcome.unchanged += listing.changes == 0
-    return True
-
-
-def together(products: list[ListProduct], pictures: tuple[Picture, ...] | None) -> ListProduct:
-    """The product that several rows are variants of; the first that says something is heard."""
-    return ListProduct(
-        product_id=products[0].product_id,
-        name=products[0].name,
-        description=next((p.description for p in products if p.description is not None), None),
-        brand=next((p.brand for p in products if p.brand is not None), None),
-        category=next((p.category for p in products if p.category is not None), None),
-        variants=tuple(variant for p in products for variant in p.variants),
-        pictures=pictures,
-    )
-
-
-class Folder:
-    """Where pictures are looked for; without one, none are."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path.resolve() if path is not None else None
-        self._names = {entry.name for entry in path.iterdir()} if path is not None else set()
-
-    def find(self, row: Row) -> Path | None:
-        """The picture a row names, or one that is called as its SKU or product is."""
-        if self._path is None:
+    def _again(self, row: Row, known: Row) -> Fault | None:
+        found = None
+        if row.fields != known.fields:
+            found = difference(row, known, self._terms.currency)
+        if found is None:
+            self._outcome.repeat(f"{row.where} says of {row.fields['sku']} what {known.where} says")
             return None
-        named = row.fields.get("image")
-        if named is not None:
-            return self._within(self._path, named)
-        ids = (row.fields["sku"], row.fields.get("product_id", ""))
-        names = (f"{id}{ending}" for id in ids for ending in ENDINGS)
-        return next((self._path / name for name in names if name in self._names), None)
-
-    @staticmethod
-    def _within(folder: Path, named: str) -> Path:
-        path = (folder / named).resolve()
-        if not path.is_relative_to(folder):
-            raise Refused("picture_outside", f"picture {named} is not in {folder}: move it there")
-        if not path.is_file():
-            raise Refused("no_picture", f"there is no picture {named} in {folder}")
-        return path
+        return row.fault(f"conflicting_{found[0].partition(':')[0]}", found[1])
 
 
-def load(path: Path) -> bytes:
-    """A picture's content, as far as it may be that large."""
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+def checked(terms: Terms) -> Terms:
+    """The terms; refused with `unknown_currency` and `invalid_warehouse`."""
+    try:
+        places_of(terms.currency)
+    except ValueError as error:
+        raise Refused("unknown_currency", str(error)) from None
+    try:
+        TypeAdapter(Place).validate_python(terms.warehouse)
+    except ValidationError:
+        raise Refused(
+            "invalid_warehouse", f"no warehouse can be called {readable(terms.warehouse)!r}"
+        ) from None
+    return terms

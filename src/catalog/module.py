@@ -40,6 +40,7 @@ from catalog.queries import (
     HasProducts,
     ListProducts,
     ListSheets,
+    PreviewProduct,
 )
 from catalog.reservation import ReservationAllocated, ReservationEvent, ReservationReleased
 from catalog.sheets import Office
@@ -97,6 +98,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus.handle(GetPrices, office.prices)
     bus.handle(GetCurrency, shelves.get_currency)
     bus.handle(HasProducts, shelves.has_products)
+    bus.handle(PreviewProduct, shelves.preview)
 
     bus.handle(GetProduct, window.get)
     bus.handle(ListProducts, window.list)

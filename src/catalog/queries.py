@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from bus.messages import Currency, Document, Id, Model, Money, Page, Query
-from catalog.commands import Label
+from catalog.commands import Label, Listing, ListProduct
 from catalog.product import Shown, Status
 
 
@@ -204,3 +204,9 @@ class GetCurrency(Query[str], name="catalog.GetCurrency"):
 
 class HasProducts(Query[bool], name="catalog.HasProducts"):
     """Has anything ever been listed in this shop?"""
+
+
+class PreviewProduct(Query[Listing], name="catalog.PreviewProduct"):
+    """What would come of listing this product now? Refused as `ListProduct` is."""
+
+    product: ListProduct

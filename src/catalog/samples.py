@@ -9,10 +9,11 @@ from bus.messages import Money, places_of
 from catalog import motifs
 from catalog.commands import ListProduct, Picture, StorePicture
 from catalog.drawings import picture
-from catalog.intake import Desk, together
+from catalog.enlisting import Desk, together
 from catalog.prices import price_of
 from catalog.queries import GetCurrency, HasProducts
-from catalog.rows import Row, read
+from catalog.row import Row
+from catalog.rows import read
 
 LIST = Path(__file__).with_name("samples.csv")
 """A price list such as `shop catalog import` takes; `image` names a motif and a colour."""

@@ -27,7 +27,7 @@ from catalog.item import Item
 from catalog.listing import Items
 from catalog.price_list import call_off_price, change_price
 from catalog.product import Product, ProductListed
-from catalog.queries import GetCurrency, HasProducts
+from catalog.queries import GetCurrency, HasProducts, PreviewProduct
 from catalog.storeroom import items, known, placed
 
 products = Kind("product", product.evolve)
@@ -100,6 +100,15 @@ class Shelves:
     async def get_currency(self, query: GetCurrency, envelope: Envelope[GetCurrency]) -> str:
         """The shop's one currency."""
         return self.currency
+
+    async def preview(self, query: PreviewProduct, envelope: Envelope[PreviewProduct]) -> Listing:
+        """The decision that listing it would be, with nothing written."""
+        wanted = query.product
+        state = (await self.streams.load(products(wanted.product_id))).state
+        skus = [variant.sku for variant in wanted.variants]
+        found = await self.streams.load_all([items(sku) for sku in skus])
+        events = listing.offer(state, dict(zip(skus, found, strict=True)), wanted, now())
+        return Listing(new=state is None, changes=len(events))
 
     async def has_products(self, query: HasProducts, envelope: Envelope[HasProducts]) -> bool:
         """The log begins with the first product."""
