@@ -1,12 +1,33 @@
 """What ordering tells itself: the steps of an order's life, sent by its policies and timers, and
-what its own CLI says of returns."""
+what its own CLI says of returns and of orders at agreed prices."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import Field
 
 from bus.messages import Command, Done, Id, Money, Page, Query, Text
-from ordering.contract import Item, NextAction, ReturnDocument, ReturnStatus, Slot
+from ordering.contract import Item, NextAction, PlaceOrder, ReturnDocument, ReturnStatus, Slot
+
+AGREED_LINES = 1000
+"""Lines of an order at agreed prices, at most."""
+
+
+class AgreedItem(Item):
+    """So many pieces of a SKU at a price that the shop has agreed to; no price list is asked."""
+
+    unit_price: Money
+
+
+class PlaceAgreedOrder(PlaceOrder, name="ordering.PlaceAgreedOrder"):
+    """Order these items at prices that were agreed on, an invoice's say. Only the shop itself sends
+    this, never a buyer.
+
+    Refused as `PlaceOrder` is, and with `wrong_currency` when the shop sells in another one.
+    """
+
+    items: Annotated[tuple[AgreedItem, ...], Field(min_length=1, max_length=AGREED_LINES)]
 
 
 class Step(Command[None]):

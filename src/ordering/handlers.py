@@ -75,10 +75,8 @@ class Handlers:
         priced, found = await self._price(query, envelope)
         return pricing.quote(priced, pricing.in_stock(query.items, found.offers), now())
 
-    async def place(
-        self, command: PlaceOrder, envelope: Envelope[PlaceOrder]
-    ) -> Done[OrderDocument]:
-        """Quote again, then commit the order at those prices."""
+    async def place(self, command: PlaceOrder, envelope: Envelope[Any]) -> Done[OrderDocument]:
+        """Quote again, then commit the order at those prices, or at those agreed on."""
         order_id = f"ord_{derived_id('order', envelope.id)}"
         try:
             placed = await self._placed(order_id, command, envelope)
@@ -153,7 +151,7 @@ class Handlers:
         )
 
     async def _placed(
-        self, order_id: str, command: PlaceOrder, envelope: Envelope[PlaceOrder]
+        self, order_id: str, command: PlaceOrder, envelope: Envelope[Any]
     ) -> OrderPlaced:
         priced, _ = await self._price(command, envelope)
         total = priced.total
@@ -178,6 +176,7 @@ class Handlers:
             warehouse_id=priced.way.warehouse_id,
             warehouses=priced.way.warehouses,
             slot=pricing.chosen_slot(priced.way.slots, command.slot_id),
+            agreed=isinstance(command, steps.PlaceAgreedOrder),
             at=at,
             reserved_until=at + self._reservation_ttl,
             expires_at=at + self._expiry,

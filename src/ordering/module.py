@@ -48,6 +48,7 @@ def register(
 
     bus.handle(QuoteBasket, does.quote)
     bus.handle(PlaceOrder, does.place)
+    bus.handle(steps.PlaceAgreedOrder, does.place)
     bus.handle(PayOrder, does.pay)
     bus.handle(CancelOrder, does.cancel)
     bus.handle(GetOrder, reads.get)

@@ -28,7 +28,8 @@ class Happened(Event):
 
 
 class OrderPlaced(Happened, name="ordering.OrderPlaced"):
-    """A buyer ordered these items, at these prices."""
+    """A buyer ordered these items, at these prices: those of the price list, unless the shop has
+    `agreed` to others."""
 
     client: str
     buyer_id: str
@@ -43,6 +44,7 @@ class OrderPlaced(Happened, name="ordering.OrderPlaced"):
     warehouse_id: str
     warehouses: tuple[str, ...] = ()
     slot: Slot | None = None
+    agreed: bool = False
     reserved_until: datetime
     expires_at: datetime
 

@@ -30,7 +30,9 @@ Orders = list[Any]
 def on_placed(event: OrderPlaced) -> Orders:
     """Keep the stock, and do not wait for the money for ever."""
     lines = tuple(
-        catalog.Line(sku=item.sku, quantity=item.quantity, unit_price=item.unit_price)
+        catalog.Line(
+            sku=item.sku, quantity=item.quantity, unit_price=item.unit_price, agreed=event.agreed
+        )
         for item in event.items
     )
     return [

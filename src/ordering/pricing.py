@@ -11,6 +11,7 @@ from bus.messages import MAX_INTEGER, Money, Refused
 from catalog.contract import Offer
 from delivery.contract import DeliveryQuote
 from delivery.contract import Slot as Window
+from ordering.commands import AgreedItem
 from ordering.contract import Item, PricedItem, Quote, QuotedItem, Slot
 from payment.contract import Balance
 
@@ -32,7 +33,8 @@ class Priced(NamedTuple):
 
 
 def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[PricedItem, ...]:
-    """The lines at today's prices. Refused with `unknown_sku` or `total_too_large`."""
+    """The lines at today's prices, or at those agreed on. Refused with `unknown_sku`,
+    `wrong_currency` or `total_too_large`."""
     by_sku = {offer.sku: offer for offer in offers}
     unknown = sorted({item.sku for item in items} - by_sku.keys())
     if unknown:
@@ -41,18 +43,33 @@ def price_items(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[PricedI
             f"these SKUs are not for sale here: {', '.join(unknown)}; look them up in the catalog",
             skus=unknown,
         )
-    check_countable(sum(by_sku[item.sku].price.amount * item.quantity for item in items))
-    return tuple(_line(item, by_sku[item.sku]) for item in items)
-
-
-def _line(item: Item, offer: Offer) -> PricedItem:
-    return PricedItem(
-        sku=item.sku,
-        name=offer.product_name,
-        quantity=item.quantity,
-        unit_price=offer.price,
-        line_total=offer.price.times(item.quantity),
+    prices = [price(item, by_sku[item.sku]) for item in items]
+    check_countable(sum(x.amount * item.quantity for x, item in zip(prices, items, strict=True)))
+    return tuple(
+        PricedItem(
+            sku=item.sku,
+            name=by_sku[item.sku].product_name,
+            quantity=item.quantity,
+            unit_price=each,
+            line_total=each.times(item.quantity),
+        )
+        for item, each in zip(items, prices, strict=True)
     )
+
+
+def price(item: Item, offer: Offer) -> Money:
+    """What a piece costs: as it is offered, unless another price was agreed on. Refused with
+    `wrong_currency`."""
+    if not isinstance(item, AgreedItem):
+        return offer.price
+    agreed = item.unit_price
+    if agreed.currency != offer.price.currency:
+        raise Refused(
+            "wrong_currency",
+            f"{agreed} was agreed on for a piece of {item.sku}, but the shop sells in"
+            f" {offer.price.currency}: set SHOP_CURRENCY={agreed.currency}",
+        )
+    return agreed
 
 
 def in_stock(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[bool, ...]:
