@@ -54,7 +54,9 @@ class Office:
                 raise unknown(query.starting_after)
             wanted["first"] = {"$lt": last.first}
         found = await self.cards.find(wanted, limit=query.limit)
-        matching = [one.doc.product for one in found if matches(one.doc.product, query)]
+        # The index says which there are; how they stand is asked of the log.
+        known = await self.home.streams.load_all([products(one.id) for one in found])
+        matching = [product for product in known if product is not None and matches(product, query)]
         return Sheets(
             data=tuple(await asyncio.gather(*map(self._sheet, matching))),
             last=found[-1].id if len(found) == query.limit else None,
