@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from pydantic import Field
 
 from bus.messages import Event, Model
 from catalog.commands import Picture
+from catalog.prose import sanitised
 
 Status = Literal["draft", "published", "archived"]
 """Whether buyers see a product: not yet, now, no more."""
@@ -49,6 +50,11 @@ class ProductListed(Event, name="catalog.ProductListed"):
     status: Status = "published"
     reason: str = ""
 
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Descriptions could be any text once."""
+        return made_safe(data)
+
 
 class ProductDescribed(Event, name="catalog.ProductDescribed"):
     """The page says something else."""
@@ -56,6 +62,19 @@ class ProductDescribed(Event, name="catalog.ProductDescribed"):
     product_id: str
     about: Description
     reason: str = ""
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Descriptions could be any text once."""
+        return made_safe(data)
+
+
+def made_safe(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event, with a description of before there were categories made safe."""
+    about = data["about"]
+    if "categories" in about:
+        return data
+    return {**data, "about": {**about, "description": sanitised(about["description"])}}
 
 
 class VariantsChanged(Event, name="catalog.VariantsChanged"):

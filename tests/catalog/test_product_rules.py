@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bus.commits import Codec
 from bus.messages import Event, Money, NotFound, Refused
 from catalog import item
 from catalog.commands import MAX_VARIANTS, ListProduct, Offered, Picture
@@ -259,13 +260,15 @@ def test_what_was_never_listed_can_be_neither_published_nor_archived() -> None:
         assert refused.value.code == "unknown_product"
 
 
-def test_what_was_listed_before_there_were_drafts_is_published() -> None:
-    first = ProductListed.model_validate(
-        {
-            "product_id": "mug",
-            "about": {"name": "Mug", "description": "", "brand": "", "category": ""},
-        }
-    )
-    product = evolve(None, first)
-    assert product.status == "published"
-    assert product.about.categories == ()
+def test_what_was_listed_before_there_were_drafts_is_published_and_safe() -> None:
+    """As it stands in the log of an older release."""
+    old = {"name": "Mug", "description": "Holds <b>tea<script>x", "brand": "", "category": ""}
+    codec = Codec((ProductListed, ProductDescribed))
+    for name in ("catalog.ProductListed", "catalog.ProductDescribed"):
+        event = codec.event(name, {"product_id": "mug", "about": old})
+        assert isinstance(event, ProductListed | ProductDescribed)
+        product = evolve(None, event)
+        assert product.status == "published"
+        assert product.about == Description(
+            name="Mug", description="Holds <b>tea</b>", brand="", category=""
+        )
