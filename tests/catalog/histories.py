@@ -10,6 +10,7 @@ from catalog.reservation import Reservation, ReservationEvent
 
 PRICE = Money(amount=18_90, currency="EUR")
 DEARER = Money(amount=19_90, currency="EUR")
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +57,7 @@ class Room:
 
     def reserve(self, *lines: Line, id: str = "r1") -> list[str]:
         kept = self.reservations.get(id)
-        return self.do(id, reservation.reserve(kept, self.items, wanted(*lines, id=id)))
+        return self.do(id, reservation.reserve(kept, self.items, wanted(*lines, id=id), NOW))
 
     def allocate(self, id: str = "r1") -> list[str]:
         kept = self.reservations.get(id)
@@ -79,4 +80,5 @@ class Room:
         """On hand, reserved, allocated."""
         one = self.items[sku]
         assert one is not None
-        return one.on_hand, one.reserved, one.allocated
+        level = one.total
+        return level.on_hand, level.reserved, level.allocated

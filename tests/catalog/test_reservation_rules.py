@@ -7,12 +7,12 @@ from catalog import reservation
 from catalog.contract import AllocationFailed, StockDenied, StockReserved
 from catalog.item import ItemReserved, ItemRestocked
 from catalog.reservation import ReservationReturned
-from tests.catalog.histories import DEARER, LATER, Room, back, line, lots, wanted
+from tests.catalog.histories import DEARER, LATER, NOW, Room, back, line, lots, wanted
 
 
 def test_all_lines_are_reserved_at_once() -> None:
     room = Room(MUG=5, BOWL=5)
-    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)))
+    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)), NOW)
     assert events == [
         StockReserved(
             reservation_id="r1", lines=(line("MUG", 2), line("BOWL", 3)), expires_at=LATER
@@ -24,7 +24,7 @@ def test_all_lines_are_reserved_at_once() -> None:
 
 def test_nothing_is_reserved_when_one_line_is_short() -> None:
     room = Room(MUG=5, BOWL=2)
-    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)))
+    events = reservation.reserve(None, room.items, wanted(line("MUG", 2), line("BOWL", 3)), NOW)
     assert events == [StockDenied(reservation_id="r1", reason="out_of_stock", skus=("BOWL",))]
 
 
@@ -41,14 +41,14 @@ def test_two_lines_of_one_sku_want_the_sum() -> None:
 def test_a_sku_that_is_not_sold_is_out_of_stock() -> None:
     room = Room(MUG=1)
     room.items["GHOST"] = None
-    events = reservation.reserve(None, room.items, wanted(line("MUG"), line("GHOST")))
+    events = reservation.reserve(None, room.items, wanted(line("MUG"), line("GHOST")), NOW)
     assert events == [StockDenied(reservation_id="r1", reason="out_of_stock", skus=("GHOST",))]
 
 
 def test_a_changed_price_denies_the_reservation() -> None:
     room = Room(MUG=1, BOWL=1)
     told = wanted(line("MUG", price=DEARER), line("BOWL"), line("MUG", price=DEARER))
-    events = reservation.reserve(None, room.items, told)
+    events = reservation.reserve(None, room.items, told, NOW)
     assert events == [StockDenied(reservation_id="r1", reason="price_changed", skus=("MUG",))]
 
 

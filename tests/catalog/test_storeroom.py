@@ -13,6 +13,7 @@ from catalog.contract import (
     AllocateStock,
     GetOffers,
     Offer,
+    Offers,
     ReleaseStock,
     ReserveStock,
     ShipStock,
@@ -45,16 +46,19 @@ async def outcomes(home: Context) -> Counter[str]:
 async def test_offers_name_what_is_for_sale(platform: Platform, stock: Stock) -> None:
     await stock(MUG=5, BOWL=0)
     await platform.bus.send(wanted(line("MUG", 2)))
-    assert await platform.bus.ask(GetOffers(skus=("BOWL", "GHOST", "MUG", "MUG"))) == (
-        Offer(sku="BOWL", product_id="bowl", product_name="Bowl", price=PRICE, available=0),
-        Offer(sku="MUG", product_id="mug", product_name="Mug", price=PRICE, available=3),
+    assert await platform.bus.ask(GetOffers(pieces=lots(BOWL=1, GHOST=1, MUG=2))) == Offers(
+        offers=(
+            Offer(sku="BOWL", product_id="bowl", product_name="Bowl", price=PRICE, available=0),
+            Offer(sku="MUG", product_id="mug", product_name="Mug", price=PRICE, available=3),
+        ),
+        stocked=(),
     )
 
 
 async def test_a_new_price_is_offered_at_once(platform: Platform, stock: Stock) -> None:
     await stock(MUG=5)
     await platform.bus.send(ChangePrice(sku="MUG", price=DEARER))
-    (offer,) = await platform.bus.ask(GetOffers(skus=("MUG",)))
+    (offer,) = (await platform.bus.ask(GetOffers(pieces=lots(MUG=1)))).offers
     assert offer.price == DEARER
 
 

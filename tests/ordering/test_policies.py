@@ -24,6 +24,7 @@ from catalog.contract import (
     RestockStock,
     ShipStock,
     StockDenied,
+    StockRanLow,
     StockReserved,
 )
 from delivery.contract import (
@@ -99,7 +100,13 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
     (
         PLACED,
         [
-            ReserveStock(reservation_id="ord_1", lines=LINES, expires_at=EXPIRY),
+            ReserveStock(
+                reservation_id="ord_1",
+                lines=LINES,
+                expires_at=EXPIRY,
+                warehouses=("vaduz",),
+                ordered_at=NOW,
+            ),
         ],
     ),
     (
@@ -133,7 +140,7 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
     ),
     (
         StockDenied(reservation_id="ord_1", reason="price_changed", skus=("MUG-BLUE",)),
-        [steps.RejectOrder(order_id="ord_1", reason="price_changed")],
+        [steps.RejectOrder(order_id="ord_1", reason="price_changed", skus=("MUG-BLUE",))],
     ),
     (
         AllocationFailed(reservation_id="ord_1", skus=("MUG-BLUE",)),
@@ -206,12 +213,14 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
 
 UNHEARD = {
     ReservationLapsed: "the order's own timer expires it; one that is paid by then asks for the "
-    "stock again, and hears AllocationFailed when it is gone"
+    "stock again, and hears AllocationFailed when it is gone",
+    StockRanLow: "the shop's own people order more; no order is short of anything yet",
 }
 """Public events of the other contexts that move no order, and why."""
 
 NOTHING_FOLLOWS = {
     "OrderRejected": "nothing was paid, nothing is kept",
+    "OrderRerouted": "what follows is said by the PaymentRequested beside it",
     "PaymentDeclined": "it is the buyer's turn",
     "ActionRequired": "it is the buyer's turn",
     "DeliveryArranged": "it is the carrier's turn",
