@@ -49,6 +49,7 @@ def test_a_price_holds_from_now_on() -> None:
 
 def test_the_price_it_has_already_is_no_news() -> None:
     assert change_price(after(), "MUG", eur(1000), NOW) == []
+    assert change_price(after(), "MUG", eur(1000), NOW, NOW) == []
     (sale,) = change_price(after(), "MUG", eur(800), NOW, SOON)
     assert change_price(after(sale), "MUG", eur(800), NOW, SOON) == []
 
@@ -128,6 +129,15 @@ def test_so_many_prices_wait_and_no_more() -> None:
     assert change_price(item, "MUG", eur(1), NOW, last) != []  # in the place of another
     assert change_price(item, "MUG", Money(amount=1, currency="USD"), NOW, last) != []
     assert change_price(item, "MUG", eur(1), SOON, last + MOMENT) != []  # one has started
+
+
+def test_of_prices_that_are_long_over_no_more_are_known_than_needed() -> None:
+    item = after(*change_price(after(), "MUG", eur(1), NOW, LATER))
+    for minute in range(KEPT + 10):
+        at = NOW + timedelta(minutes=minute)
+        item = taken(item, change_price(item, "MUG", eur(100 + minute), at))
+        assert costs(item, at) == 100 + minute
+    assert (len(item.prices["EUR"]), costs(item, LATER)) == (KEPT, 1)
 
 
 def test_no_price_waits_for_more_than_ten_years() -> None:

@@ -106,6 +106,28 @@ async def test_nothing_is_sold_once_it_is_archived_however_many_ask(
     assert not any(variant.for_sale for variant in sheet.variants)
 
 
+async def test_a_variant_that_joins_while_its_product_is_archived_is_not_sold_either(
+    platform: Platform, home: Context, stock: Stock
+) -> None:
+    bus, names = platform.bus, [f"P{n}" for n in range(10)]
+    await stock(**dict.fromkeys(names, 5))
+    home.streams._memory._kept.clear()  # so that looking takes a while
+    await asyncio.gather(
+        *(bus.send(ArchiveProduct(product_id=name.lower())) for name in names),
+        *(
+            bus.send(
+                ListProduct(
+                    product_id=n.lower(), name=n, variants=(red(sku=f"{n}-RED", on_hand=1),)
+                )
+            )
+            for n in names
+        ),
+    )
+    pieces = {sku: 1 for name in names for sku in (name, f"{name}-RED")}
+    offers = await bus.ask(GetOffers(pieces=lots(**pieces)))
+    assert offers.offers == ()
+
+
 async def test_a_price_is_shown_from_its_moment_on_without_a_timer(
     platform: Platform, home: Context, stock: Stock
 ) -> None:
