@@ -19,13 +19,13 @@ from catalog.outcome import KEPT, Outcome
 from catalog.price_admin import ADMIN
 from catalog.row import Fault
 
-HELP = f"""Bring a price list into the catalog; a bad row is reported, and the rest go in.
-
-.csv (its first line names the columns) or .json (an array of objects), of any size, plain or as
-.gz. Fields: {NAMED}. Several categories have {SEPARATOR} between them; weight_g is in grams, stock
-the pieces there are if the SKU is new. What a list does not say stays as it is; a second run
-changes nothing.
-"""
+HELP = (
+    "Bring a price list into the catalog; a bad row is reported, and the rest go in.\n\n"
+    "It is a .csv, whose first line names the columns, or a .json, an array of objects; of any "
+    f"size, also as .gz. Its fields: {NAMED}. Several categories have {SEPARATOR} between them, "
+    "weight_g is in grams, stock the pieces there are if the SKU is new. What it does not say "
+    "stays as it is, and a second run changes nothing."
+)
 
 
 def commands(app: typer.Typer, shop: Open) -> None:

@@ -22,7 +22,7 @@ from catalog.contract import ANYWHERE
 from catalog.enlisting import Desk, Enlisting
 from catalog.folder import Folder
 from catalog.lines import Source
-from catalog.offered import Terms, difference, product_id, product_of
+from catalog.offered import Terms, differences, product_id, product_of
 from catalog.outcome import Outcome
 from catalog.queries import GetCurrency
 from catalog.row import Fault, Row
@@ -134,13 +134,15 @@ class Sorting:
         return None
 
     def _again(self, row: Row, known: Row) -> Fault | None:
-        found = None
+        sku = row.fields["sku"]
+        found: dict[str, str] = {}
         if row.fields != known.fields:
-            found = difference(row, known, self._terms.currency)
-        if found is None:
-            self._outcome.repeat(f"{row.where} says of {row.fields['sku']} what {known.where} says")
+            found = differences(row, known, self._terms.currency)
+        if not found:
+            self._outcome.repeat(f"{row.where} says of SKU {sku} what {known.where} says")
             return None
-        return row.fault(f"conflicting_{found[0].partition(':')[0]}", found[1])
+        field, _, _ = next(iter(found)).partition(":")
+        return row.fault(f"conflicting_{field}", f"SKU {sku} {', '.join(found.values())}")
 
 
 def checked(terms: Terms) -> Terms:

@@ -106,7 +106,7 @@ def element(text: Text) -> Any:
         try:
             value, end = DECODER.raw_decode(text.seen, text.at)
         except json.JSONDecodeError as error:
-            wrong = f"{error.msg} at {text.place(error.pos)}"
+            wrong = f"{error.msg.removesuffix(' at')} at {text.place(error.pos)}"
             if not unfinished(text, error):
                 raise NotJson(wrong) from None
         except (ValueError, ArithmeticError, RecursionError) as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, cast
 
 MAX_LINE = 1024 * 1024
 """Bytes of a line, at most: no line of a price list needs as many."""
@@ -29,9 +29,9 @@ class Source:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self._raw = path.open("rb")
-        self._file: BinaryIO = self._raw
+        self._file: BufferedIOBase = self._raw
         if path.suffix.lower() == ".gz":
-            self._file = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw))
+            self._file = gzip.GzipFile(fileobj=self._raw)
         self.size = os.fstat(self._raw.fileno()).st_size
 
     def __enter__(self) -> Source:
@@ -66,6 +66,7 @@ class Source:
     def piece(self) -> bytes:
         """The next bytes, none at the end; raises `BrokenOff`."""
         try:
-            return self._file.read(PIECE)
+            # In one go: were the end missing, `read` would lose what it has unpacked until there.
+            return self._file.read1(PIECE)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise BrokenOff(str(error)) from None

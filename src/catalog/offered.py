@@ -77,10 +77,14 @@ def product_id(row: Row) -> str:
 
 
 def price(row: Row, currency: str) -> Money:
-    """What it costs; refused with `invalid_price` and `price_zero`."""
-    found = price_of(row.fields["price"], currency)
+    """What it costs; refused with `invalid_price`, `negative_price` and `zero_price`."""
+    text = row.fields["price"]
+    if text.startswith("-"):
+        said = f"{readable(text)!r} is no amount of {currency}: a price is not below zero"
+        raise Refused("negative_price", said)
+    found = price_of(text, currency)
     if found.amount == 0:
-        raise Refused("price_zero", f"it costs nothing ({found}): give it a price")
+        raise Refused("zero_price", f"it costs nothing ({found}): give it a price")
     return found
 
 
@@ -118,17 +122,18 @@ def in_one_line(error: ValidationError) -> Refused:
     return Refused(f"invalid_{field}", f"{field} cannot be {shown!r}: {reason}")
 
 
-def difference(here: Row, there: Row, currency: str) -> tuple[str, str] | None:
-    """Where two rows of one SKU do not agree: the field, and a sentence. `None` when this one says
-    nothing that the earlier one does not."""
+def differences(here: Row, there: Row, currency: str) -> dict[str, str]:
+    """Where two rows of one SKU do not agree, by field; nothing where this one only says again, or
+    less of, what the earlier one said. Refused with what is wrong with this one's name or price."""
+    check_name(here.fields["name"])
+    costs = price(here, currency)
+    found: dict[str, str] = {}
     for field, text in here.fields.items():
-        before = there.fields.get(field)
-        if text == before or (field == "product_id" and text == product_id(there)):
-            continue
-        if field == "price" and price(here, currency) == price(there, currency):
-            continue
-        return field, f"SKU {here.fields['sku']} {differs(field, text, before)} on {there.where}"
-    return None
+        before = product_id(there) if field == "product_id" else there.fields.get(field)
+        same = costs == price(there, currency) if field == "price" else text == before
+        if not same:
+            found[field] = f"{differs(field, text, before)} on {there.where}"
+    return found
 
 
 def differs(field: str, here: str, there: str | None) -> str:
@@ -140,6 +145,6 @@ def differs(field: str, here: str, there: str | None) -> str:
         case "price":
             return f"costs {mine} here and {other}"
         case "product_id":
-            return f"is a variant of {mine} here and of {other or 'itself'}"
+            return f"is a variant of {mine} here and of {other}"
         case _:
             return f"has {field} {mine!r} here and {repr(other) if there else 'none'}"

@@ -81,7 +81,7 @@ async def test_a_product_is_shown_as_promised(http: httpx.AsyncClient) -> None:
     answer = await http.get("/v1/products/mug")
     price = {"amount": 1890, "currency": "EUR"}
     dearer = {"amount": 1990, "currency": "EUR"}
-    plain = {"backorder": False, "weight_g": None, "attributes": {}}
+    plain: dict[str, Any] = {"backorder": False, "weight_g": None, "attributes": {}}
     assert answer.json() == {
         "product_id": "mug",
         "name": "Mug, blue",

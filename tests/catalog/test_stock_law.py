@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import Money, Refused
-from catalog import item
+from catalog import stock
 from catalog.contract import RestockStock
-from tests.catalog.histories import DEARER, PRICE, Room, line, lots
+from catalog.price_list import change_price
+from tests.catalog.histories import DEARER, NOW, PRICE, Room, line, lots
 
 SKUS = ("MUG", "BOWL", "CUP")
 IDS = st.sampled_from(("r1", "r2", "r3", "r4"))
@@ -71,10 +72,10 @@ def take(room: Room, step: tuple[str, str, object]) -> None:
             case "count", sku, int(pieces):
                 one = room.items[sku]
                 assert one is not None
-                room.do("", item.count(one, sku, pieces, "counted"))
+                room.do("", stock.count(one, sku, pieces, "counted"))
             case "price", sku, Money() as price:
                 one = room.items[sku]
                 assert one is not None
-                room.do("", item.change_price(one, sku, price))
+                room.do("", change_price(one, sku, price, NOW))
     except Refused:
         pass
