@@ -96,6 +96,7 @@ class BackorderChanged(Event, name="catalog.BackorderChanged"):
 
     sku: str
     allowed: bool
+    reason: str = ""
 
 
 class LowStockSet(Event, name="catalog.LowStockSet"):
@@ -103,6 +104,7 @@ class LowStockSet(Event, name="catalog.LowStockSet"):
 
     sku: str
     threshold: int
+    reason: str = ""
 
 
 class ItemReserved(Event, name="catalog.ItemReserved"):

@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from bus.messages import Address, Event, Money, Position
 from catalog.commands import Picture
 from catalog.contract import (
+    ANYWHERE,
     AllocationFailed,
     Line,
     Lot,
     ReservationLapsed,
     StockDenied,
+    StockRanLow,
     StockReserved,
+    Taken,
 )
 from catalog.item import (
+    BackorderChanged,
     ItemAllocated,
     ItemDeallocated,
     ItemListed,
@@ -25,9 +29,11 @@ from catalog.item import (
     ItemShipped,
     ItemWeighed,
     ItemWithdrawn,
+    LowStockSet,
     PriceCalledOff,
     PriceChanged,
     StockAdjusted,
+    StockReceived,
 )
 from catalog.product import (
     Description,
@@ -55,7 +61,9 @@ from delivery.contract import (
     Slot,
 )
 from delivery.delivery import CheckpointRecorded
+from ordering.order import OrderRerouted
 from tests.golden.money import BALANCES, PAYMENTS
+from tests.ordering import histories as ordering
 from tests.ordering.histories import SHAPES as ORDERS
 from tests.payment import histories as payment
 
@@ -126,8 +134,14 @@ def seen(status: str, minute: int) -> CheckpointRecorded:
 PICKED_UP = DeliveryPickedUp(delivery_id="dlv_1", reference="ord_1", at=WRITTEN)
 ON_THE_ROAD: list[Event] = [SCHEDULED, PICKED_UP, seen("picked_up", 0), seen("en_route", 5)]
 
+REROUTED: list[Event] = [
+    ordering.PLACED,
+    OrderRerouted(order_id="ord_1", warehouse_id="sargans", at=ordering.NOW),
+    ordering.requested(),
+]
+
 SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
-    "ordering": ORDERS,
+    "ordering": {**ORDERS, "rerouted": REROUTED},
     "payment": {
         "paying": [payment.requested()],
         "declined": [payment.requested(), payment.declined()],
@@ -210,6 +224,21 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
             ItemShipped(sku="MUG-BLUE", quantity=2),
             ItemRestocked(sku="MUG-BLUE", quantity=1),
         ],
+        "in_two_houses": [
+            LISTED,
+            StockReceived(sku="MUG-BLUE", quantity=4, reason="from the potter"),
+            StockReceived(
+                sku="MUG-BLUE", quantity=3, reason="from the potter", warehouse_id="vaduz"
+            ),
+            LowStockSet(sku="MUG-BLUE", threshold=5, reason="sells well"),
+            BackorderChanged(sku="MUG-BLUE", allowed=True, reason="more is on its way"),
+            ItemReserved(sku="MUG-BLUE", quantity=3, warehouse_id="vaduz"),
+            StockRanLow(sku="MUG-BLUE", available=4, threshold=5),
+            ItemReserved(sku="MUG-BLUE", quantity=6),
+            ItemAllocated(sku="MUG-BLUE", quantity=3, warehouse_id="vaduz"),
+            ItemShipped(sku="MUG-BLUE", quantity=3, warehouse_id="vaduz"),
+            StockAdjusted(sku="MUG-BLUE", change=2, reason="found", warehouse_id="vaduz"),
+        ],
     },
     "catalog.products": {
         "listed": [PAGE],
@@ -237,6 +266,20 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
     },
     "catalog.reservations": {
         "held": [RESERVED],
+        "held_in_two_places": [
+            StockReserved(
+                reservation_id="ord_1",
+                lines=LINES,
+                expires_at=WRITTEN,
+                warehouse_id="vaduz",
+                taken=(
+                    Taken(sku="MUG-BLUE", quantity=1, warehouse_id="vaduz"),
+                    Taken(sku="MUG-BLUE", quantity=1, warehouse_id=ANYWHERE),
+                    Taken(sku="MUG-RED", quantity=1, warehouse_id=ANYWHERE),
+                ),
+            ),
+            ALLOCATED,
+        ],
         "denied": [StockDenied(reservation_id="ord_1", reason="out_of_stock", skus=("MUG-BLUE",))],
         "allocated": [RESERVED, ALLOCATED],
         "shipped": [RESERVED, ALLOCATED, ReservationShipped(reservation_id="ord_1")],

@@ -105,7 +105,7 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
                 lines=LINES,
                 expires_at=EXPIRY,
                 warehouses=("vaduz",),
-                ordered_at=NOW,
+                ordered_at=START,
             ),
         ],
     ),
