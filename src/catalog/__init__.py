@@ -6,8 +6,9 @@ somebody who is to pay), some *allocated* (paid for, not yet shipped), the rest 
 *reservation* keeps pieces of several SKUs for one purpose; it is held until it is allocated,
 released or *lapses*. What was shipped and comes back is *restocked*, or *written off*.
 
-In: `GetOffers`, `ReserveStock`, `AllocateStock`, `ReleaseStock`, `ShipStock`, `RestockStock`; for
-the shop's own people what stands in `commands.py`, `stock_commands.py` and `queries.py`.
+In: `GetCurrency`, `GetOffers`, `ReserveStock`, `AllocateStock`, `ReleaseStock`, `ShipStock`,
+`RestockStock`; for the shop's own people what stands in `commands.py`, `stock_commands.py` and
+`queries.py`.
 Out: `StockReserved`, `StockDenied`, `ReservationLapsed`, `AllocationFailed`, `StockRanLow`.
 
 Start reading with `reservation.py`, which says what may be promised to whom.

@@ -62,6 +62,10 @@ class Offers(Model):
     stocked: tuple[str, ...] | None = None
 
 
+class GetCurrency(Query[str], name="catalog.GetCurrency"):
+    """The currency (ISO 4217) in which this shop sells."""
+
+
 class GetOffers(Query[Offers], name="catalog.GetOffers"):
     """What do these SKUs cost, in the shop's currency, and who has so many pieces of them? Those
     that are not for sale are missing in the answer."""

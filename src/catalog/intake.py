@@ -18,13 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 from bus.messages import SYSTEM, Principal, Refused, places_of
 from catalog.columns import Mapped, readable
 from catalog.commands import MAX_VARIANTS, Place
-from catalog.contract import ANYWHERE
+from catalog.contract import ANYWHERE, GetCurrency
 from catalog.enlisting import Desk, Enlisting
 from catalog.folder import Folder
 from catalog.lines import Source
 from catalog.offered import Terms, differences, product_id, product_of
 from catalog.outcome import Outcome
-from catalog.queries import GetCurrency
 from catalog.row import Fault, Row
 from catalog.rows import Reading
 from catalog.seen import Seen

@@ -20,6 +20,7 @@ from catalog.commands import (
 )
 from catalog.contract import (
     AllocateStock,
+    GetCurrency,
     GetOffers,
     ReleaseStock,
     ReserveStock,
@@ -32,7 +33,6 @@ from catalog.item import ItemEvent
 from catalog.product import ProductEvent
 from catalog.queries import (
     GetChanges,
-    GetCurrency,
     GetPicture,
     GetPrices,
     GetProduct,

@@ -10,8 +10,9 @@ import typer
 from bus.console import AsJson, Open, show, show_one
 from bus.messages import NotFound, Principal
 from catalog.commands import CallOffPrice, ChangePrice
+from catalog.contract import GetCurrency
 from catalog.prices import price_of
-from catalog.queries import GetCurrency, GetPrices, GetSheet, SheetVariant
+from catalog.queries import GetPrices, GetSheet, SheetVariant
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus

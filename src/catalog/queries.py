@@ -198,10 +198,6 @@ class ListProducts(Query[Page], name="catalog.ListProducts"):
     min_position: int = Field(default=0, ge=0)
 
 
-class GetCurrency(Query[str], name="catalog.GetCurrency"):
-    """The currency (ISO 4217) in which this shop sells."""
-
-
 class HasProducts(Query[bool], name="catalog.HasProducts"):
     """Has anything ever been listed in this shop?"""
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from bus.messages import Money, places_of
 from catalog import motifs
 from catalog.commands import ListProduct, Picture, StorePicture
+from catalog.contract import GetCurrency
 from catalog.drawings import picture
 from catalog.enlisting import Desk, together
 from catalog.prices import price_of
-from catalog.queries import GetCurrency, HasProducts
+from catalog.queries import HasProducts
 from catalog.row import Row
 from catalog.rows import read
 

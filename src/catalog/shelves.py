@@ -22,12 +22,13 @@ from catalog.commands import (
     PublishProduct,
     StorePicture,
 )
+from catalog.contract import GetCurrency
 from catalog.gallery import Gallery
 from catalog.item import Item
 from catalog.listing import Items
 from catalog.price_list import call_off_price, change_price
 from catalog.product import Product, ProductListed
-from catalog.queries import GetCurrency, HasProducts, PreviewProduct
+from catalog.queries import HasProducts, PreviewProduct
 from catalog.storeroom import items, known, placed
 
 products = Kind("product", product.evolve)

@@ -11,6 +11,7 @@ import typer
 
 from bus.console import AsJson, Open, Running, money, show, show_one
 from bus.messages import Command, Done, Page, Principal
+from ordering import replay_admin
 from ordering.commands import ApproveReturn, GetReturn, ListReturns, ReceiveReturn, RejectReturn
 from ordering.contract import (
     CancelOrder,
@@ -86,6 +87,7 @@ def commands(opened: Open) -> typer.Typer:
         order = done.answer.model_dump(mode="json", exclude_none=True)
         show_one(order if as_json else _plain(order), as_json=as_json)
 
+    replay_admin.commands(app, opened)
     return app
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from bus.messages import SYSTEM, Event, Principal
 from catalog import item, listing, pictures, product
 from catalog.commands import Listing, ListProduct, Picture, StorePicture
+from catalog.contract import GetCurrency
 from catalog.item import Item, ItemEvent
 from catalog.prices import price_at
 from catalog.product import Product
-from catalog.queries import GetCurrency, PreviewProduct
+from catalog.queries import PreviewProduct
 from catalog.stock_commands import GetStock
 from catalog.storeroom import level
 
