@@ -114,8 +114,10 @@ def read_line(cells: list[str], width: int, places: list[int], at: int, before: 
         pieces, each = int(quantity), Decimal(price)
     except (ValueError, InvalidOperation):
         return Read(own, customer, country, unread(at, f"{quantity!r} pieces at {price!r} each"))
-    if not number or not each.is_finite():
-        return Read(own, customer, country, unread(at, f"invoice {number!r}, {price!r} each"))
+    if not number:
+        return Read(own, customer, country, unread(at, "it names no invoice"))
+    if not each.is_finite():
+        return Read(own, customer, country, unread(at, f"{price!r} is no price"))
     return Read(own, customer, country, Line(at, sku, pieces, each))
 
 

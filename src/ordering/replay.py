@@ -68,7 +68,7 @@ class Replay:
         self._principal = principal
         self._on_done = on_done
         self._standings = Standings()
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._placed: dict[str, Placed] = {}
         self._taken_back: dict[str, Invoice] = {}
@@ -93,7 +93,7 @@ class Replay:
         try:
             if invoice.id in self._seen:
                 raise Refused("twice_in_file", "the file has said the same before")
-            self._seen.add(invoice.id)
+            self._seen[invoice.id] = None
             if invoice.cancels:
                 return self._standings.cancelled_by(invoice)
             sold, others = parted(invoice.lines)
@@ -178,7 +178,7 @@ class Replay:
 
     async def _read_back(self) -> None:
         """Enter every order as it now stands, at the amount that it says itself."""
-        left = list(self._placed.items())
+        left = [(id, self._placed[id]) for id in self._seen if id in self._placed]
         for first in range(0, len(left), AT_ONCE):
             some = left[first : first + AT_ONCE]
             for (id, placed), order in zip(

@@ -62,7 +62,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     assert named >= {
         "serve", "work", "keys create", "keys list", "keys revoke",
         "catalog import", "catalog list", "catalog show", "catalog price", "catalog stock",
-        "orders list", "orders show", "orders history", "orders cancel",
+        "orders list", "orders show", "orders history", "orders cancel", "orders replay",
         "deliveries list", "deliveries show", "warehouses add", "warehouses list",
         "log verify", "log tail", "log show", "doctor",
         "readers", "timers", "parked list", "parked show", "parked retry", "parked skip",
