@@ -13,13 +13,14 @@ import uvloop
 from rich.console import Console
 
 from bench import commits, replay, results
+from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
 from bench.servers import Machine, machine
 from bench.surface import Surface
 from shop.serving import tune
 
-NAMES = ("log", "replay", "place", "confirm", "read", "latency", "replicas", "readers")
+NAMES = ("log", "replay", "place", "confirm", "read", "latency", "replicas", "readers", "hot")
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
 
@@ -53,6 +54,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
             {"replicas": replicas.beside_one, "readers": replicas.keep_up}, names
         )
         replicas.close()
+    if "hot" in names:
+        hot = HotSku(on, orders=2_000, rounds=1 if quick else rounds)
+        found += await measured({"hot": hot.measure}, names)
     return found
 
 

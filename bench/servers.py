@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -69,18 +69,22 @@ class Machine:
     @cached_property
     def key(self) -> str:
         """A key to order with; once there is one, there are goods and a warehouse too."""
-        goods = self._folder / "goods.csv"
-        with goods.open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["sku", "name", "category", "price"])
-            rows.writerows([sku, f"Thing {sku}", "Things", "12.50"] for sku in SKUS)
-        self._run("catalog", "import", str(goods), "--stock", "1000000")
+        self.sell(SKUS, stock=1_000_000)
         self._run(
             *("warehouses", "add", "bench", "--name", "Vaduz", "--road", "Äulestrasse"),
             *("--house-number", "1", "--district", "Vaduz", "--postcode", "9490"),
             *("--country", "LI"),
         )
         return self._run("keys", "create", "bench", "--scope", "shop").strip()
+
+    def sell(self, skus: Sequence[str], *, stock: int) -> None:
+        """Sell these, so many pieces of each."""
+        goods = self._folder / "goods.csv"
+        with goods.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["sku", "name", "category", "price"])
+            rows.writerows([sku, f"Thing {sku}", "Things", "12.50"] for sku in skus)
+        self._run("catalog", "import", str(goods), "--stock", str(stock))
 
     @contextmanager
     def shop(self, replicas: int = 1) -> Iterator[list[str]]:
