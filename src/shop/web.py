@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -23,7 +23,6 @@ from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import SIGNED, Endpoint, read, waits
-from bus.tasks import ended
 from shop.keys import Keys
 from shop.openapi import openapi, page
 
@@ -45,18 +44,15 @@ def application(
     platform: Platform,
     keys: Keys,
     endpoints: Sequence[Endpoint],
-    warm: Callable[[], Coroutine[Any, Any, object]],
 ) -> Starlette:
-    """The whole surface; its lifespan starts and stops the platform, and warms up beside it."""
+    """The whole surface; its lifespan starts and stops the platform."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await platform.start(work=True)
-        warming = asyncio.create_task(warm())
         try:
             yield
         finally:
-            await ended((warming,))
             await platform.stop()
 
     return surface(platform, keys, endpoints, lifespan)

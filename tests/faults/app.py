@@ -15,7 +15,6 @@ from zlib import crc32
 from dependency_injector import providers
 
 from bus.envelope import Envelope
-from maps.geocoder import Geocoder
 from payment.calls import AuthorizationRequested
 from payment.effects import Effects
 from payment.stripe import StripeGateway
@@ -86,10 +85,6 @@ def poisoned(order_id: str, one_in: int) -> bool:
     return crc32(order_id.encode()) % one_in == 0
 
 
-async def not_needed(self: Geocoder) -> None:
-    """Every address here says where it is; and who is killed all the time reads no gazetteer."""
-
-
 def main() -> None:
     """Run the CLI."""
     end_with_parent()
@@ -110,7 +105,6 @@ def main() -> None:
         plants.shorten_leases(float(term))
     for name in filter(None, os.environ.get(PLANT, "").split(",")):
         plants.PLANTS[name]()
-    Geocoder.warm = not_needed  # type: ignore[method-assign]
     cli.main()
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from functools import partialmethod
 
-from maps.geocoder import Geocoder
 from payment.builtin import BuiltinGateway
 from shop import cli
 from shop.child import end_with_parent
@@ -21,7 +20,6 @@ def main() -> None:
         plants.shorten_leases(float(term))
     loses = partialmethod(BuiltinGateway.__init__, loses=("authorize", "capture"))
     BuiltinGateway.__init__ = loses  # type: ignore[method-assign,assignment]
-    Geocoder.warm = app.not_needed  # type: ignore[method-assign]
     cli.main()
 
 

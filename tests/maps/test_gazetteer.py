@@ -1,6 +1,5 @@
 """Towns are found by country and name, however the name is spelled."""
 
-import io
 import json
 from typing import Any
 
@@ -86,14 +85,16 @@ def test_case_accents_and_punctuation_do_not_matter(written: str, compared: str)
     assert fold(compared) == compared
 
 
-def test_records_come_whole_however_the_file_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    towns = {
-        str(n): {"name": f"{{Tow\\n {n}}}", "names": ["a}", '"{', "ü"], "n": n} for n in range(20)
-    }
-    text = json.dumps(towns)
-    for chunk in (1, 2, 7, 50, 10_000):
-        monkeypatch.setattr(gazetteer, "CHUNK", chunk)
-        assert list(records(io.StringIO(text))) == list(towns.values())
+def test_records_are_read_whatever_they_hold() -> None:
+    towns = [{"name": f"{{Tow\\n {n}}}", "names": ["a}", '"{', "ü"], "n": n} for n in range(20)]
+    text = ", ".join(f'"{n}": {json.dumps(one)}' for n, one in enumerate(towns))
+    assert list(records(text)) == towns
+    assert list(records("")) == []
+
+
+@pytest.mark.parametrize("country", ["XX", "", "li", '"', "ZZ"])
+def test_what_is_no_country_has_no_towns(country: str) -> None:
+    assert gazetteer.load(country).find(country, "Vaduz") is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_records_come_whole_however_the_file_is_cut(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_the_towns_of_the_world_are_known(country: str, name: str, lat: float, lon: float) -> None:
-    found = gazetteer.load().find(country, name)
+    found = gazetteer.load(country).find(country, name)
     assert found is not None
     assert (found.lat, found.lon) == pytest.approx((lat, lon), abs=0.01)
 

@@ -34,8 +34,8 @@ async def refusal(geocoder: Geocoder, **fields: Any) -> Refused:
 
 
 async def test_an_address_that_carries_its_position_is_taken_as_it_is() -> None:
-    def load() -> Gazetteer:
-        raise AssertionError("the gazetteer is not needed")
+    def load(country: str) -> Gazetteer:
+        raise AssertionError("no gazetteer is needed")
 
     door = Position(lat=47.139822, lon=9.517628)
     for fields in ({}, {"district": "Nowhere", "country": "XX"}):
@@ -76,29 +76,29 @@ async def test_a_country_that_does_not_exist_is_refused() -> None:
     assert "XX is no country" in refused.message
 
 
-async def test_the_gazetteer_is_read_once_however_many_ask_and_one_gives_up() -> None:
+async def test_a_country_is_read_once_however_many_ask_and_one_gives_up() -> None:
     reads = []
 
-    def load() -> Gazetteer:
-        reads.append(1)
-        return gazetteer.load()
+    def load(country: str) -> Gazetteer:
+        reads.append(country)
+        return gazetteer.load(country)
 
     geocoder = Geocoder(load)
     impatient = asyncio.create_task(geocoder.locate(address()))
     await asyncio.sleep(0)
     impatient.cancel()
-    places = await asyncio.gather(geocoder.warm(), *(geocoder.locate(address()) for _ in range(5)))
-    assert [place.position for place in places[1:] if place] == [VADUZ] * 5
-    assert reads == [1]
+    places = await asyncio.gather(*(geocoder.locate(address()) for _ in range(5)))
+    assert [place.position for place in places] == [VADUZ] * 5
+    assert reads == ["LI"]
 
 
 async def test_a_gazetteer_that_could_not_be_read_is_read_by_the_next_who_asks() -> None:
     failures = [OSError("out of file descriptors")]
 
-    def load() -> Gazetteer:
+    def load(country: str) -> Gazetteer:
         if failures:
             raise failures.pop()
-        return gazetteer.load()
+        return gazetteer.load(country)
 
     geocoder = Geocoder(load)
     with pytest.raises(OSError, match="descriptors"):
