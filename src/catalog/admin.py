@@ -9,11 +9,11 @@ import typer
 
 from bus.console import AsJson, Open, Running, show, show_one
 from bus.messages import NotFound
-from catalog import import_admin, price_admin
-from catalog.commands import MAX_ON_HAND, ArchiveProduct, PublishProduct
+from catalog import import_admin, price_admin, stock_admin
+from catalog.commands import ArchiveProduct, PublishProduct
 from catalog.price_admin import ADMIN, Reason
 from catalog.queries import GetChanges, GetSheet, ListSheets, ProductSheet, SheetVariant
-from catalog.stock_commands import CountStock, GetStock, StockLevel
+from catalog.stock_commands import GetStock, StockLevel
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus
@@ -23,7 +23,6 @@ ProductId = Annotated[str, typer.Argument(help="A product.")]
 
 PRODUCT = ("product_id", "status", "name", "brand", "category", "skus", "price", "available")
 VARIANT = ("sku", "name", "for_sale", "weight_g", "attributes")
-LEVEL = ("sku", "on_hand", "reserved", "allocated", "available", "backorder")
 
 
 def commands(shop: Open) -> typer.Typer:
@@ -64,7 +63,7 @@ def commands(shop: Open) -> typer.Typer:
         show([detail(each) for each in sheet.variants], VARIANT, as_json=False)
         standing = [row for each in sheet.variants for row in price_admin.standing(each)]
         show(standing, price_admin.STANDING, as_json=False)
-        show(levels, LEVEL, as_json=False)
+        show(levels, stock_admin.LEVEL, as_json=False)
 
     @app.command()
     def publish(id: ProductId, reason: Reason = "", as_json: bool = AsJson) -> None:
@@ -90,31 +89,8 @@ def commands(shop: Open) -> typer.Typer:
 
     price_admin.commands(app, shop)
 
-    @app.command()
-    def stock(
-        sku: str,
-        quantity: int = typer.Argument(min=0, max=MAX_ON_HAND, help="Pieces in the house."),
-        reason: str = typer.Option("counted", help="Why it is so many."),
-        as_json: bool = AsJson,
-    ) -> None:
-        """Set how many pieces of a SKU there are in the house."""
-
-        async def change(bus: Bus) -> StockLevel:
-            await known(bus, sku)
-            await bus.send(CountStock(sku=sku, on_hand=quantity, reason=reason))
-            return await known(bus, sku)
-
-        with shop() as running:
-            level = running.run(change(running.bus))
-        tell_level(level, as_json=as_json)
-
+    stock_admin.commands(app, shop)
     return app
-
-
-def tell_level(level: StockLevel, *, as_json: bool) -> None:
-    """How a SKU stands after a change."""
-    fields = level.model_dump()
-    show_one(fields if as_json else {**fields, "price": str(level.price)}, as_json=as_json)
 
 
 async def sheets(bus: Bus, asked: ListSheets) -> AsyncIterator[ProductSheet]:
@@ -146,14 +122,6 @@ async def settle(
         )
     await bus.send(order(product_id=id, reason=reason), principal=ADMIN)
     return await bus.ask(GetSheet(id=id), principal=ADMIN)
-
-
-async def known(bus: Bus, sku: str) -> StockLevel:
-    """A SKU's stock; refused with `unknown_sku`."""
-    found = await bus.ask(GetStock(skus=(sku,)))
-    if not found:
-        raise NotFound("unknown_sku", f"nothing is sold under SKU {sku}: see `shop catalog list`")
-    return found[0]
 
 
 def tell_status(sheet: ProductSheet, *, as_json: bool) -> None:

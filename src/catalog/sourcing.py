@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bus.messages import Event
-from catalog.contract import ANYWHERE, Line, Lot, StockRanLow, Taken
+from catalog import stock
+from catalog.contract import ANYWHERE, Line, Lot, Taken
 from catalog.item import Item
 
 Items = Mapping[str, Item | None]
@@ -72,15 +73,12 @@ def taken_from(items: Items, pieces: Pieces, warehouse_id: str) -> tuple[Taken, 
 
 def ran_low(items: Items, pieces: Pieces) -> list[Event]:
     """What is low once these pieces are gone, and was not before."""
-    events: list[Event] = []
-    for sku, quantity in pieces.items():
-        item = items[sku]
-        if item is None or not item.low_at:
-            continue
-        left = item.available - quantity
-        if left <= item.low_at < item.available:
-            events.append(StockRanLow(sku=sku, available=left, threshold=item.low_at))
-    return events
+    return [
+        event
+        for sku, quantity in pieces.items()
+        if (item := items[sku]) is not None
+        for event in stock.ran_low(item, sku, -quantity)
+    ]
 
 
 def places(warehouses: Sequence[str]) -> Sequence[str]:

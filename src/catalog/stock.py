@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bus.messages import Event, Refused
 from catalog.commands import MAX_ON_HAND
-from catalog.contract import ANYWHERE
+from catalog.contract import ANYWHERE, StockRanLow
 from catalog.item import (
     BackorderChanged,
     Item,
@@ -33,7 +33,10 @@ def adjust(
     there = item.at(warehouse_id)
     check_promises(there, sku, there.on_hand + change, anyway=item.backorder)
     check_room(sku, there.on_hand + change)
-    return [StockAdjusted(sku=sku, change=change, reason=reason, warehouse_id=warehouse_id)]
+    return [
+        StockAdjusted(sku=sku, change=change, reason=reason, warehouse_id=warehouse_id),
+        *ran_low(item, sku, change),
+    ]
 
 
 def receive(
@@ -44,14 +47,26 @@ def receive(
     return [StockReceived(sku=sku, quantity=quantity, reason=reason, warehouse_id=warehouse_id)]
 
 
-def allow_backorder(item: Item, sku: str, *, allowed: bool) -> list[Event]:
+def allow_backorder(item: Item, sku: str, *, allowed: bool, reason: str = "") -> list[Event]:
     """Sell it before it is there, or no longer; what is promised already stays so."""
-    return [] if item.backorder == allowed else [BackorderChanged(sku=sku, allowed=allowed)]
+    if item.backorder == allowed:
+        return []
+    return [BackorderChanged(sku=sku, allowed=allowed, reason=reason)]
 
 
-def set_low_stock(item: Item, sku: str, threshold: int) -> list[Event]:
+def set_low_stock(item: Item, sku: str, threshold: int, reason: str = "") -> list[Event]:
     """Say when no more than so many pieces are available."""
-    return [] if item.low_at == threshold else [LowStockSet(sku=sku, threshold=threshold)]
+    if item.low_at == threshold:
+        return []
+    return [LowStockSet(sku=sku, threshold=threshold, reason=reason)]
+
+
+def ran_low(item: Item, sku: str, change: int) -> list[Event]:
+    """That it is low once its pieces have changed by so many, if it was not before."""
+    left = item.available + change
+    if not item.low_at or not left <= item.low_at < item.available:
+        return []
+    return [StockRanLow(sku=sku, available=left, threshold=item.low_at)]
 
 
 def check_promises(there: Level, sku: str, on_hand: int, *, anyway: bool) -> None:

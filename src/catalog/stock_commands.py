@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bus.messages import Command, Id, Model, Money, Query, Text
-from catalog.commands import MAX_ON_HAND, Place
+from catalog.commands import MAX_ON_HAND, Place, Why
 from catalog.contract import ANYWHERE
 
 
@@ -47,6 +47,7 @@ class AllowBackorder(Command[None], name="catalog.AllowBackorder"):
 
     sku: Id
     allowed: bool
+    reason: Why = ""
 
 
 class SetLowStock(Command[None], name="catalog.SetLowStock"):
@@ -57,6 +58,7 @@ class SetLowStock(Command[None], name="catalog.SetLowStock"):
 
     sku: Id
     threshold: int = Field(ge=0, le=MAX_ON_HAND)
+    reason: Why = ""
 
 
 class LapseReservation(Command[None], name="catalog.LapseReservation"):
@@ -90,6 +92,11 @@ class StockLevel(Model):
     backorder: bool
     low_at: int
     places: tuple[PlaceLevel, ...]
+
+    @property
+    def low(self) -> bool:
+        """Whether more is to be ordered: it is low, or sold before it is there."""
+        return self.available < 0 or (self.low_at > 0 and self.available <= self.low_at)
 
 
 class GetStock(Query[tuple[StockLevel, ...]], name="catalog.GetStock"):

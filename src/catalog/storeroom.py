@@ -131,15 +131,15 @@ class Storeroom:
         self, command: AllowBackorder, envelope: Envelope[AllowBackorder]
     ) -> None:
         """It may be sold before it is there, or no longer."""
-        sku, allowed = command.sku, command.allowed
+        sku, allowed, why = command.sku, command.allowed, command.reason
         await self._change(
-            sku, lambda it: rules.allow_backorder(it, sku, allowed=allowed), envelope
+            sku, lambda it: rules.allow_backorder(it, sku, allowed=allowed, reason=why), envelope
         )
 
     async def set_low_stock(self, command: SetLowStock, envelope: Envelope[SetLowStock]) -> None:
         """How few are few."""
-        sku, threshold = command.sku, command.threshold
-        await self._change(sku, lambda it: rules.set_low_stock(it, sku, threshold), envelope)
+        sku, threshold, why = command.sku, command.threshold, command.reason
+        await self._change(sku, lambda it: rules.set_low_stock(it, sku, threshold, why), envelope)
 
     async def _change(
         self, sku: str, rule: Callable[[Item], list[Event]], envelope: Envelope[Any]

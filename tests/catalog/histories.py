@@ -24,8 +24,8 @@ def line(sku: str = "MUG", quantity: int = 1, price: Money = PRICE) -> Line:
     return Line(sku=sku, quantity=quantity, unit_price=price)
 
 
-def wanted(*lines: Line, id: str = "r1") -> ReserveStock:
-    return ReserveStock(reservation_id=id, lines=lines, expires_at=LATER)
+def wanted(*lines: Line, id: str = "r1", near: tuple[str, ...] = ()) -> ReserveStock:
+    return ReserveStock(reservation_id=id, lines=lines, expires_at=LATER, warehouses=near)
 
 
 def lots(**pieces: int) -> tuple[Lot, ...]:
@@ -55,9 +55,9 @@ class Room:
                 self.reservations[id] = reservation.evolve(self.reservations.get(id), event)
         return [type(event).__name__ for event in events]
 
-    def reserve(self, *lines: Line, id: str = "r1") -> list[str]:
-        kept = self.reservations.get(id)
-        return self.do(id, reservation.reserve(kept, self.items, wanted(*lines, id=id), NOW))
+    def reserve(self, *lines: Line, id: str = "r1", near: tuple[str, ...] = ()) -> list[str]:
+        order = wanted(*lines, id=id, near=near)
+        return self.do(id, reservation.reserve(self.reservations.get(id), self.items, order, NOW))
 
     def allocate(self, id: str = "r1") -> list[str]:
         kept = self.reservations.get(id)

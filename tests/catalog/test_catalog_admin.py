@@ -199,6 +199,32 @@ def test_stock_is_set(stocked: typer.Typer) -> None:
     assert "18.90 EUR" in call(stocked, "stock", "MUG", 40).stdout
 
 
+def test_stock_comes_goes_and_runs_low_by_place(stocked: typer.Typer) -> None:
+    def answer(*words: object) -> Any:
+        (told,) = lines(call(stocked, *words, "--json"))
+        return told
+
+    before = answer("stock", "MUG")["on_hand"]
+    answer("receive", "MUG", 8, "--warehouse", "vaduz", "--reason", "from the potter")
+    level = answer("adjust", "MUG", "-3", "--warehouse", "vaduz", "--reason", "broken")
+    assert level["on_hand"] == before + 5
+    assert {p["warehouse_id"]: p["on_hand"] for p in level["places"]} == {"*": before, "vaduz": 5}
+    assert "vaduz" in call(stocked, "stock", "MUG").stdout
+
+    assert lines(call(stocked, "low", "--json")) == []
+    answer("low-stock", "MUG", 10, "--reason", "sells well")
+    answer("stock", "MUG", 0)
+    assert [low["sku"] for low in lines(call(stocked, "low", "--json"))] == ["MUG"]
+    assert answer("backorder", "MUG", "on", "--reason", "more is on its way")["backorder"]
+    assert not answer("backorder", "MUG", "off")["backorder"]
+    told = [
+        (change["who"], change["why"])
+        for change in lines(call(stocked, "history", "MUG", "--json"))
+    ]
+    for why in ("from the potter", "broken", "sells well", "more is on its way"):
+        assert ("admin:cli", why) in told
+
+
 def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
     for words, code in (
         (("price", "GHOST", "1"), "unknown_sku"),
@@ -216,6 +242,12 @@ def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
         (("history", "ghost"), "unknown_product"),
         (("stock", "GHOST", "1"), "unknown_sku"),
         (("stock", "no sku!", "1"), "unknown_sku"),
+        (("stock", "no sku!"), "unknown_sku"),
+        (("receive", "GHOST", "1"), "unknown_sku"),
+        (("adjust", "GHOST", "-1", "--reason", "broken"), "unknown_sku"),
+        (("adjust", "MUG", "-9999999", "--reason", "broken"), "stock_promised"),
+        (("backorder", "GHOST", "on"), "unknown_sku"),
+        (("low-stock", "GHOST", "1"), "unknown_sku"),
         (("show", "ghost"), "unknown_product"),
         (("show", "no product!"), "unknown_product"),
     ):
@@ -229,6 +261,9 @@ def test_what_cannot_be_meant_is_a_mistake_in_usage(cli: typer.Typer) -> None:
         ("stock", "MUG", "-1"),
         ("stock", "MUG", "99999999999"),
         ("stock", "MUG", "many"),
+        ("receive", "MUG", "0"),
+        ("adjust", "MUG", "-1"),
+        ("backorder", "MUG", "maybe"),
         ("price", "MUG", "1", "--from", "tomorrow"),
         ("price-off", "MUG", "32.12.2026"),
         ("import", "gone.csv"),
