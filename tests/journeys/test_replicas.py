@@ -111,6 +111,34 @@ async def test_ten_twins_on_both_replicas_at_once_are_one_order_and_one_answer(
     await eventually(lambda: pair.shop.kept(sku) == rounds, every=0.5)
 
 
+@pytest.mark.parametrize(
+    ("buyers", "pieces"), [(80, 20), pytest.param(2_000, 500, marks=pytest.mark.long)]
+)
+@on_one
+async def test_not_a_piece_too_many_is_sold_of_what_everybody_wants_at_once(
+    pair: Pair, sku: str, buyers: int, pieces: int
+) -> None:
+    pair.shop.shop.cli("catalog", "stock", sku, str(pieces))
+    lanes = asyncio.Semaphore(200)
+
+    async def buy(number: int) -> Order:
+        async with lanes:
+            return await pair.both[number % 2].web.place(sku, wait=30)
+
+    orders = await gathered(*map(buy, range(buyers)))
+    assert Counter(order["status"] for order in orders) == {
+        "confirmed": pieces,
+        "rejected": buyers - pieces,
+    }
+    rejected = [order for order in orders if order["status"] == "rejected"]
+    assert {(order["reason"], *order["short_skus"]) for order in rejected} == {
+        ("out_of_stock", sku)
+    }
+    (product,) = pair.shop.shop.rows("catalog", "show", sku)
+    (level,) = product["stock"]
+    assert (level["available"], level["reserved"], level["allocated"]) == (0, 0, pieces)
+
+
 @on_one
 async def test_all_orders_settle_though_a_replica_is_killed_among_them(
     pair: Pair, sku: str
