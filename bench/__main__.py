@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, replay, results
+from bench import commits, pictures, replay, results
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -20,7 +20,18 @@ from bench.servers import Machine, machine
 from bench.surface import Surface
 from shop.serving import tune
 
-NAMES = ("log", "replay", "place", "confirm", "read", "latency", "replicas", "readers", "hot")
+NAMES = (
+    "log",
+    "replay",
+    "place",
+    "confirm",
+    "read",
+    "latency",
+    "replicas",
+    "readers",
+    "hot",
+    "pictures",
+)
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
 
@@ -57,6 +68,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "hot" in names:
         hot = HotSku(on, orders=2_000, rounds=1 if quick else rounds)
         found += await measured({"hot": hot.measure}, names)
+    if "pictures" in names:
+        stderr.print("pictures: thumbnails, from the cache")
+        found += await pictures.measure(on, rounds=rounds, seconds=seconds)
     return found
 
 

@@ -70,12 +70,12 @@ class Machine:
     def key(self) -> str:
         """A key to order with; once there is one, there are goods and a warehouse too."""
         self.sell(SKUS, stock=1_000_000)
-        self._run(
+        self.cli(
             *("warehouses", "add", "bench", "--name", "Vaduz", "--road", "Äulestrasse"),
             *("--house-number", "1", "--district", "Vaduz", "--postcode", "9490"),
             *("--country", "LI"),
         )
-        return self._run("keys", "create", "bench", "--scope", "shop").strip()
+        return self.cli("keys", "create", "bench", "--scope", "shop").strip()
 
     def sell(self, skus: Sequence[str], *, stock: int) -> None:
         """Sell these, so many pieces of each."""
@@ -84,7 +84,7 @@ class Machine:
             rows = csv.writer(file)
             rows.writerow(["sku", "name", "category", "price"])
             rows.writerows([sku, f"Thing {sku}", "Things", "12.50"] for sku in skus)
-        self._run("catalog", "import", str(goods), "--stock", str(stock))
+        self.cli("catalog", "import", str(goods), "--stock", str(stock))
 
     @contextmanager
     def shop(self, replicas: int = 1) -> Iterator[list[str]]:
@@ -101,7 +101,8 @@ class Machine:
         with self.process(sys.executable, "-m", "bench.bare", variant) as address:
             yield address
 
-    def _run(self, *words: str) -> str:
+    def cli(self, *words: str) -> str:
+        """What a command of the CLI prints."""
         done = subprocess.run(
             [SHOP, *words],
             env=self._environment,
