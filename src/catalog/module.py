@@ -43,6 +43,7 @@ from catalog.queries import (
     PreviewProduct,
 )
 from catalog.reservation import ReservationAllocated, ReservationEvent, ReservationReleased
+from catalog.search import Search
 from catalog.sheets import Office
 from catalog.shelves import Shelves
 from catalog.stock_commands import (
@@ -68,7 +69,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     room = Storeroom(home.streams, currency)
     shelves = Shelves(home.streams, gallery, currency)
     cards = home.view(PRODUCTS)
-    window = Window(home, cards, gallery, currency)
+    window = Window(home, Search(home, cards, currency), gallery, currency)
     office = Office(home, cards, currency)
     bus = platform.bus
 

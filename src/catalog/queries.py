@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from bus.messages import Currency, Document, Id, Model, Money, Page, Query
 from catalog.commands import Label, Listing, ListProduct
+from catalog.prices import MAX_PRICE
 from catalog.product import Shown, Status
 
 
@@ -184,15 +185,61 @@ class GetPrices(Query[tuple[PriceEntry, ...]], name="catalog.GetPrices"):
     currency: Currency | None = None
 
 
-class ListProducts(Query[Page], name="catalog.ListProducts"):
-    """Products in which every word of `q` begins a word, newest first; once the list knows the
-    log up to `min_position`.
+class FacetValue(Model):
+    """So many of the products found have this value."""
 
-    Refused with `unknown_product` when there is none to start after.
+    value: str
+    count: int
+
+
+class PriceRange(Model):
+    """The lowest and the highest price."""
+
+    min: Money
+    max: Money
+
+
+class Facets(Model):
+    """What there is to choose from: the most frequent values, and the prices. Each is counted as if
+    nothing had been asked for of it, so that it shows what else there is."""
+
+    category: tuple[FacetValue, ...]
+    brand: tuple[FacetValue, ...]
+    price: PriceRange | None
+
+
+class FoundProducts(Page):
+    """A page of products, and the facets if they were asked for."""
+
+    facets: Facets | None = None
+
+
+class ProductPageList(Model):
+    """A page of products as the buyer sees it."""
+
+    data: tuple[ProductPage, ...]
+    has_more: bool
+    facets: Facets | None = None
+
+
+class ListProducts(Query[FoundProducts], name="catalog.ListProducts"):
+    """Products in which every word of `q` begins a word, or is one letter off if it begins none;
+    once the list knows the log up to `min_position`.
+
+    Those of a category and a brand, with a SKU that costs between `min_price` and `max_price` now,
+    in minor units of the shop's currency; with `available`, one of which there are pieces. Sorted
+    by `relevance` if there is a `q`, else `newest` first, or by what their cheapest SKU costs.
+    Refused with `unknown_product` when there is none to start after, and with `invalid_range`.
     """
 
     q: Label = ""
     category: Label = ""
+    brand: Label = ""
+    min_price: int | None = Field(default=None, ge=0, le=MAX_PRICE)
+    max_price: int | None = Field(default=None, ge=0, le=MAX_PRICE)
+    available: bool = False
+    sort: Literal["relevance", "newest", "price", "-price"] | None = None
+    facets: bool = False
     limit: int = Field(default=20, ge=1, le=100)
     starting_after: Id | None = None
     min_position: int = Field(default=0, ge=0)

@@ -6,7 +6,15 @@ from starlette.responses import Response
 
 from bus.dispatch import Bus
 from bus.rest import Ask, Endpoint, document, page
-from catalog.queries import GetPicture, GetProduct, ListProducts, PictureFile, ProductPage
+from catalog.queries import (
+    FoundProducts,
+    GetPicture,
+    GetProduct,
+    ListProducts,
+    PictureFile,
+    ProductPage,
+    ProductPageList,
+)
 
 # A picture's number never comes to mean another picture, so whoever has it may keep it. What hangs
 # in a shop's window is for everybody: shared caches may keep it too.
@@ -17,7 +25,7 @@ def endpoints(bus: Bus) -> list[Endpoint]:
     """What the catalog shows over HTTP."""
 
     async def list_products(ask: Ask) -> Response:
-        return page(await bus.deliver(ask.envelope))
+        return listed(await bus.deliver(ask.envelope))
 
     async def get_product(ask: Ask) -> Response:
         return document(ask, await bus.deliver(ask.envelope))
@@ -28,8 +36,8 @@ def endpoints(bus: Bus) -> list[Endpoint]:
     return [
         Endpoint(
             "GET", "/v1/products", "shop", list_products,
-            "Find products by their words or category, newest first.",
-            ListProducts, ProductPage, listed=True,
+            "Find products by their words, category, brand and price; count what there is.",
+            ListProducts, ProductPageList,
         ),
         Endpoint(
             "GET", "/v1/products/{product_id}", "shop", get_product,
@@ -42,6 +50,15 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             GetPicture,
         ),
     ]  # fmt: skip
+
+
+def listed(found: FoundProducts) -> Response:
+    """A page of products, with the facets if they were asked for."""
+    plain = page(found)
+    if found.facets is None:
+        return plain
+    body = bytes(plain.body)[:-1] + b',"facets":' + found.facets.model_dump_json().encode() + b"}"
+    return Response(body, media_type="application/json")
 
 
 def picture(ask: Ask, found: PictureFile) -> Response:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bus.context import Context
 from bus.envelope import Envelope
-from bus.messages import Document, Invalid, NotFound, Page, now
-from bus.views import Documents
+from bus.messages import Document, Invalid, Money, NotFound, now
 from catalog import pictures
 from catalog.gallery import Gallery, name_of
 from catalog.item import Item
 from catalog.prices import price_at
 from catalog.product import Product
 from catalog.queries import (
+    Facets,
+    FacetValue,
+    FoundProducts,
     GetPicture,
     GetProduct,
     Image,
     ListProducts,
     PictureFile,
+    PriceRange,
     ProductPage,
     SoldVariant,
 )
+from catalog.search import Search
+from catalog.search_index import Asked, Counted
 from catalog.shelves import products
 from catalog.storeroom import items
-from catalog.views import NEWEST_FIRST, Card, folded, words_of
+
+PATIENCE = 2.0
+"""Seconds for which a list waits to know the log as far as it is asked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Window:
     """Answers what is asked about products."""
 
     home: Context
-    cards: Documents[Card]
+    search: Search
     gallery: Gallery
     currency: str
 
@@ -49,18 +56,28 @@ class Window:
         shown = hashlib.blake2b(body, digest_size=6).digest()
         return Document(version=int.from_bytes(shown, "big"), body=body)
 
-    async def list(self, query: ListProducts, envelope: Envelope[ListProducts]) -> Page:
+    async def list(self, query: ListProducts, envelope: Envelope[ListProducts]) -> FoundProducts:
         """A page of products."""
-        if query.min_position:
-            await self.home.seen(self.cards, query.min_position)
-        found = await self.cards.find(
-            await self._filter(query), limit=query.limit + 1, sort=[("first", NEWEST_FIRST)]
-        )
-        cards = [stored.doc for stored in found[: query.limit]]
-        pages = [await self._page(card.product) for card in cards]
-        return Page(
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self.home.feed.reached(query.min_position)
+        wanted = asked(query, now())
+        ids = await self.search.find(wanted)
+        if ids is None:
+            raise Invalid(
+                "unknown_product",
+                f"there is no product {query.starting_after} to start after: take the "
+                "product_id of the last one on the page before",
+            )
+        known = await self.home.streams.load_all([products(id) for id in ids[: query.limit]])
+        # One may have been archived since it was found.
+        shown = [product for product in known if product and product.status == "published"]
+        pages = await asyncio.gather(*map(self._page, shown))
+        counted = await self.search.count(wanted) if query.facets else None
+        return FoundProducts(
             data=tuple(page.model_dump_json().encode() for page in pages),
-            has_more=len(found) > query.limit,
+            has_more=len(ids) > query.limit,
+            facets=facets(counted, self.currency) if counted else None,
         )
 
     async def picture(self, query: GetPicture, envelope: Envelope[GetPicture]) -> PictureFile:
@@ -87,25 +104,39 @@ class Window:
         )
         return page(product, sold, currency or self.currency, now())
 
-    async def _filter(self, query: ListProducts) -> dict[str, Any]:
-        wanted: dict[str, Any] = {}
-        words = [{"doc.words": {"$regex": f"^{re.escape(w)}"}} for w in words_of((query.q,))]
-        if words:
-            wanted["$and"] = words
-        elif query.q:  # nothing but punctuation: no word begins with that
-            wanted["doc.words"] = {"$in": []}
-        if query.category:
-            wanted["doc.category"] = folded(query.category)
-        if query.starting_after is not None:
-            last = await self.cards.get(query.starting_after)
-            if last is None:
-                raise Invalid(
-                    "unknown_product",
-                    f"there is no product {query.starting_after} to start after: take the "
-                    "product_id of the last one on the page before",
-                )
-            wanted["first"] = {"$lt": last.first}
-        return wanted
+
+def asked(query: ListProducts, at: datetime) -> Asked:
+    """What to look for in the index; refused with `invalid_range`."""
+    low, high = query.min_price, query.max_price
+    if low is not None and high is not None and low > high:
+        raise Invalid("invalid_range", f"min_price {low} is more than max_price {high}: swap them")
+    sort = query.sort or "relevance"
+    return Asked(
+        at=at,
+        q=query.q,
+        category=query.category,
+        brand=query.brand,
+        min_price=low,
+        max_price=high,
+        available=query.available,
+        sort="newest" if sort == "relevance" and not query.q else sort,
+        starting_after=query.starting_after,
+        limit=query.limit,
+    )
+
+
+def facets(counted: Counted, currency: str) -> Facets:
+    """What there is to choose from, as it is told."""
+    low, high = counted.price or (None, None)
+    return Facets(
+        category=tuple(FacetValue(value=value, count=n) for value, n in counted.category),
+        brand=tuple(FacetValue(value=value, count=n) for value, n in counted.brand),
+        price=None
+        if low is None or high is None
+        else PriceRange(
+            min=Money(amount=low, currency=currency), max=Money(amount=high, currency=currency)
+        ),
+    )
 
 
 def page(product: Product, sold: Sequence[Item | None], currency: str, at: datetime) -> ProductPage:

@@ -146,6 +146,32 @@ async def test_products_are_found_by_category(http: httpx.AsyncClient) -> None:
     assert await found(http, category="table") == set()
 
 
+async def test_facets_come_with_the_list_for_who_asks(http: httpx.AsyncClient) -> None:
+    plain = (await http.get("/v1/products")).json()
+    answer = (await http.get("/v1/products?facets=true&category=garden")).json()
+    facets = answer.pop("facets")
+    assert facets == {
+        "category": [{"value": "Tableware", "count": 2}, {"value": "Garden", "count": 1}],
+        "brand": [{"value": "Fernhill", "count": 1}],
+        "price": {
+            "min": {"amount": 4490, "currency": "EUR"},
+            "max": {"amount": 4490, "currency": "EUR"},
+        },
+    }
+    assert answer == {
+        "data": [each for each in plain["data"] if each["product_id"] == "CAN"],
+        "has_more": False,
+    }
+    none = (await http.get("/v1/products?facets=true&q=nowhere")).json()
+    assert none["facets"] == {"category": [], "brand": [], "price": None}
+
+
+async def test_products_come_in_the_order_that_is_asked_for(http: httpx.AsyncClient) -> None:
+    for sort, products in (("price", ["CREME", "mug", "CAN"]), ("-price", ["CAN", "mug", "CREME"])):
+        answer = (await http.get("/v1/products", params={"sort": sort})).json()
+        assert [product["product_id"] for product in answer["data"]] == products
+
+
 async def test_a_list_goes_on_where_the_page_before_ended(http: httpx.AsyncClient) -> None:
     whole = (await http.get("/v1/products")).json()["data"]
     seen: list[Any] = []
@@ -169,6 +195,12 @@ PROBLEMS = [
     ("/v1/products?colour=blue", 422, "invalid"),
     ("/v1/products?q=a&q=b", 422, "invalid"),
     ("/v1/products?q=" + "x" * 201, 422, "invalid"),
+    ("/v1/products?q=" + "x" * 10_000, 422, "invalid"),
+    ("/v1/products?sort=name", 422, "invalid"),
+    ("/v1/products?min_price=-1", 422, "invalid"),
+    ("/v1/products?max_price=99999999999999999999", 422, "invalid"),
+    ("/v1/products?min_price=2&max_price=1", 422, "invalid_range"),
+    ("/v1/products?available=perhaps", 422, "invalid"),
     ("/v1/products?starting_after=ghost", 422, "unknown_product"),
     ("/v1/products/mug/images/2", 404, "unknown_picture"),
     ("/v1/products/CAN/images/1", 404, "unknown_picture"),
