@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, pictures, replay, results
+from bench import commits, pictures, replay, results, search
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -23,6 +23,7 @@ from shop.serving import tune
 NAMES = (
     "log",
     "replay",
+    "search",
     "place",
     "confirm",
     "read",
@@ -48,6 +49,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "replay" in names:
         stderr.print("replay: a reader from a cold start")
         found += await replay.measure(on, orders=800 if quick else 15_000)
+    if "search" in names:
+        stderr.print("search: products by words, filters and facets")
+        found += await search.measure(on, questions=200 if quick else 1_000, rounds=rounds)
     if {"place", "confirm", "read", "latency"} & set(names):
         with ExitStack() as stack:
             surface = Surface(on, stack, rounds=rounds, seconds=seconds)
