@@ -64,22 +64,15 @@ async def test_an_index_that_begins_later_finds_the_same(platform: Platform, hom
 async def test_what_could_not_be_looked_at_is_looked_at_by_the_next_search(
     platform: Platform, home: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await found(platform)
+    search = Search(home, home.views[0], "EUR")
+    assert await search.find(Asked(at=now(), q="mug")) == []
     await platform.bus.send(mug())
+
+    async def fail(stream: Any) -> None:
+        raise ConnectionError("MongoDB is away")
+
     with monkeypatch.context() as broken:
-
-        async def fail(stream: Any) -> None:
-            raise ConnectionError("MongoDB is away")
-
         broken.setattr(home.streams, "load", fail)
         with pytest.raises(ConnectionError):
-            await Search.find(search_of(platform), Asked(at=now()))
-    assert await found(platform, q="mug") == ["mug"]
-
-
-def search_of(platform: Platform) -> Search:
-    """The search of a running shop."""
-    listeners = platform.contexts["catalog"].feed._listeners
-    return next(
-        owner for each in listeners if isinstance(owner := getattr(each, "__self__", 0), Search)
-    )
+            await search.find(Asked(at=now(), q="mug"))
+    assert await search.find(Asked(at=now(), q="mug")) == ["mug"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bus.messages import Money
+from catalog import search_index
 from catalog.item import Item
 from catalog.prices import with_price
 from catalog.product import Description, Product, Variant
@@ -217,3 +218,10 @@ def test_each_facet_shows_what_there_is_beside_what_was_chosen(shop: Shop) -> No
     assert (chosen.brand, chosen.price) == ([("Alder", 1)], (500, 500))
     assert shop.count(available=True, brand="alder").price == (500, 500)
     assert shop.count("nowhere") == Counted([], [], None)
+
+
+def test_a_python_without_full_text_search_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = search_index.SCHEMA.replace("fts5", "fts_that_is_missing")
+    monkeypatch.setattr(search_index, "SCHEMA", schema)
+    with pytest.raises(RuntimeError, match="FTS5, which this Python"):
+        Index("EUR")
