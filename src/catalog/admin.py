@@ -13,6 +13,7 @@ from catalog import import_admin, price_admin, stock_admin
 from catalog.commands import ArchiveProduct, PublishProduct
 from catalog.price_admin import ADMIN, Reason
 from catalog.queries import GetChanges, GetSheet, ListSheets, ProductSheet, SheetVariant
+from catalog.stock_admin import Warehouses
 from catalog.stock_commands import GetStock, StockLevel
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ PRODUCT = ("product_id", "status", "name", "brand", "category", "skus", "price",
 VARIANT = ("sku", "name", "for_sale", "weight_g", "attributes")
 
 
-def commands(shop: Open) -> typer.Typer:
+def commands(shop: Open, warehouses: Warehouses) -> typer.Typer:
     """`shop catalog ...`"""
     app = typer.Typer(help="Products, prices, pictures and stock.", no_args_is_help=True)
-    import_admin.commands(app, shop)
+    import_admin.commands(app, shop, warehouses)
 
     @app.command("list")
     def list_all(
@@ -89,7 +90,7 @@ def commands(shop: Open) -> typer.Typer:
 
     price_admin.commands(app, shop)
 
-    stock_admin.commands(app, shop)
+    stock_admin.commands(app, shop, warehouses)
     return app
 
 

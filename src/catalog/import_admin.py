@@ -18,6 +18,7 @@ from catalog.intake import Progress, take_in
 from catalog.outcome import KEPT, Outcome
 from catalog.price_admin import ADMIN
 from catalog.row import Fault
+from catalog.stock_admin import Warehouses, check_place
 
 HELP = (
     "Bring a price list into the catalog; a bad row is reported, and the rest go in.\n\n"
@@ -28,7 +29,7 @@ HELP = (
 )
 
 
-def commands(app: typer.Typer, shop: Open) -> None:
+def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
     """`shop catalog import`."""
 
     @app.command("import", help=HELP)
@@ -69,6 +70,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
                 "the report would overwrite the price list", param_hint="report"
             )
         with reported(report) as on_fault, shop() as running, drawn() as on_progress:
+            running.run(check_place(running.bus, warehouse, warehouses))
             outcome = running.run(
                 take_in(
                     running.bus, file,

@@ -106,7 +106,12 @@ async def known(bus: Bus, sku: str) -> SheetVariant:
     for variant in sheet.variants if sheet is not None else ():
         if variant.sku == sku:
             return variant
-    raise NotFound("unknown_sku", f"nothing is sold under SKU {sku}: see `shop catalog list`")
+    raise unknown(sku)
+
+
+def unknown(sku: str) -> NotFound:
+    """The refusal of a SKU under which nothing is sold."""
+    return NotFound("unknown_sku", f"nothing is sold under SKU {sku}: see `shop catalog list`")
 
 
 def tell(variant: SheetVariant, *, as_json: bool) -> None:

@@ -75,8 +75,8 @@ def check_promises(there: Level, sku: str, on_hand: int, *, anyway: bool) -> Non
     if on_hand < 0 or (on_hand < promised and not anyway):
         raise Refused(
             "stock_promised",
-            f"{sku} cannot have {on_hand} pieces: {promised} are promised to buyers "
-            f"({there.reserved} reserved, {there.allocated} paid for); cancel orders first",
+            f"{sku} cannot have {on_hand} pieces there: it has {there.on_hand}, of which {promised}"
+            f" are promised to buyers ({there.reserved} reserved, {there.allocated} paid for)",
             sku=sku,
             reserved=there.reserved,
             allocated=there.allocated,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +12,7 @@ from bus.console import AsJson, Open, Running, show, show_one
 from bus.messages import Command, NotFound
 from catalog.commands import MAX_ON_HAND
 from catalog.contract import ANYWHERE
-from catalog.price_admin import ADMIN, Reason
+from catalog.price_admin import ADMIN, Reason, unknown
 from catalog.queries import ListSheets
 from catalog.stock_commands import (
     AdjustStock,
@@ -36,15 +36,27 @@ AT_ONCE = 1000
 """SKUs whose stock is asked for in one go."""
 
 
-def commands(app: typer.Typer, shop: Open) -> None:
+Warehouses = Callable[["Bus"], Awaitable[Collection[str]]]
+"""Which warehouses there are: that is not for the catalog to know."""
+
+
+def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
     """`shop catalog stock`, `receive`, `adjust`, `backorder`, `low-stock` and `low`."""
 
-    def done(sku: str, order: Callable[[], Command[None]] | None, as_json: bool) -> None:
+    def done(
+        sku: str,
+        order: Callable[[], Command[None]] | None,
+        as_json: bool,
+        place: str = ANYWHERE,
+    ) -> None:
         """Have it done, if anything, to a SKU that there is; and say how that stands."""
 
         async def change(bus: Bus) -> StockLevel:
-            await known(bus, sku)
+            level = await known(bus, sku)
             if order is not None:
+                # Where pieces are already, they can be counted though the warehouse has closed.
+                if place not in {each.warehouse_id for each in level.places}:
+                    await check_place(bus, place, warehouses)
                 await bus.send(order(), principal=ADMIN)
             return await known(bus, sku)
 
@@ -71,7 +83,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
                 CountStock, sku=sku, on_hand=quantity, warehouse_id=warehouse, reason=reason
             )
         )
-        done(sku, counted, as_json)
+        done(sku, counted, as_json, warehouse)
 
     @app.command()
     def receive(
@@ -85,7 +97,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
         order = partial(
             ReceiveStock, sku=sku, quantity=pieces, warehouse_id=warehouse, reason=reason
         )
-        done(sku, order, as_json)
+        done(sku, order, as_json, warehouse)
 
     # -3 is a number here, and no option.
     @app.command(context_settings={"ignore_unknown_options": True})
@@ -101,7 +113,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
     ) -> None:
         """There are more or fewer pieces of a SKU than we thought."""
         order = partial(AdjustStock, sku=sku, change=change, warehouse_id=warehouse, reason=reason)
-        done(sku, order, as_json)
+        done(sku, order, as_json, warehouse)
 
     @app.command()
     def backorder(
@@ -141,11 +153,23 @@ def commands(app: typer.Typer, shop: Open) -> None:
         show([level.model_dump(mode="json") for level in found], LEVEL, as_json=as_json)
 
 
+async def check_place(bus: Bus, place: str, warehouses: Warehouses) -> None:
+    """Refuse pieces at a warehouse that there is not, with `unknown_warehouse`: nobody would ever
+    be sold one."""
+    if place == ANYWHERE or place in (there := await warehouses(bus)):
+        return
+    named = f", or name one of these: {', '.join(sorted(there))}" if there else ""
+    raise NotFound(
+        "unknown_warehouse",
+        f"there is no warehouse {place}: open it with `shop warehouses add`{named}",
+    )
+
+
 async def known(bus: Bus, sku: str) -> StockLevel:
     """A SKU's stock; refused with `unknown_sku`."""
     found = await bus.ask(GetStock(skus=(sku,)), principal=ADMIN)
     if not found:
-        raise NotFound("unknown_sku", f"nothing is sold under SKU {sku}: see `shop catalog list`")
+        raise unknown(sku)
     return found[0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -13,6 +13,9 @@ from bus.console import AsJson, Open, show, show_one
 from bus.messages import Address, Position
 from delivery.commands import AddWarehouse, ListDeliveries, ListWarehouses, Warehouse
 from delivery.contract import GetDelivery, Status
+
+if TYPE_CHECKING:
+    from bus.dispatch import Bus
 
 DELIVERY_COLUMNS = ("delivery_id", "order_id", "status", "carrier", "tracking_number", "to")
 WAREHOUSE_COLUMNS = ("warehouse_id", "name", "at", "position")
@@ -92,6 +95,12 @@ def warehouses(shop: Open) -> typer.Typer:
         show(rows, WAREHOUSE_COLUMNS, as_json=as_json)
 
     return app
+
+
+async def open_warehouses(bus: Bus) -> frozenset[str]:
+    """The ids of all warehouses, for whoever must not name another."""
+    found = await bus.ask(ListWarehouses())
+    return frozenset(warehouse.warehouse_id for warehouse in found)
 
 
 def meant(warehouse_id: str, name: str, address: Mapping[str, Any]) -> AddWarehouse:

@@ -45,7 +45,7 @@ app = typer.Typer(
 keys = typer.Typer(help="Keys for the REST surface.", no_args_is_help=True)
 
 app.add_typer(keys, name="keys")
-app.add_typer(catalog.admin.commands(opened), name="catalog")
+app.add_typer(catalog.admin.commands(opened, delivery.admin.open_warehouses), name="catalog")
 app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
 app.add_typer(delivery.admin.deliveries(opened), name="deliveries")

@@ -56,7 +56,10 @@ def cli(shop: Opened) -> typer.Typer:
     def opened() -> Iterator[Opened]:
         yield shop
 
-    return commands(opened)
+    async def warehouses(bus: Bus) -> set[str]:
+        return {"vaduz"}
+
+    return commands(opened, warehouses)
 
 
 def call(cli: typer.Typer, *words: object) -> Result:
@@ -244,6 +247,8 @@ def test_what_cannot_be_done_is_refused(stocked: typer.Typer) -> None:
         (("stock", "no sku!", "1"), "unknown_sku"),
         (("stock", "no sku!"), "unknown_sku"),
         (("receive", "GHOST", "1"), "unknown_sku"),
+        (("receive", "MUG", "1", "--warehouse", "vadus"), "unknown_warehouse"),
+        (("stock", "MUG", "1", "--warehouse", "vadus"), "unknown_warehouse"),
         (("adjust", "GHOST", "-1", "--reason", "broken"), "unknown_sku"),
         (("adjust", "MUG", "-9999999", "--reason", "broken"), "stock_promised"),
         (("backorder", "GHOST", "on"), "unknown_sku"),
