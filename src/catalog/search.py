@@ -13,7 +13,7 @@ from bus.context import Context
 from bus.tasks import in_thread
 from bus.views import Documents
 from catalog.item import ItemEvent
-from catalog.product import ProductEvent, ProductListed
+from catalog.product import Product, ProductEvent, ProductListed
 from catalog.search_index import Asked, Counted, Index
 from catalog.shelves import products
 from catalog.storeroom import items
@@ -31,7 +31,7 @@ class Search:
     first one has it look at all of them.
     """
 
-    def __init__(self, home: Context, cards: Documents[Any], currency: str) -> None:
+    def __init__(self, home: Context, cards: Documents[Product], currency: str) -> None:
         self._home = home
         self._cards = cards
         self._index = Index(currency)

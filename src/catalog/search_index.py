@@ -17,7 +17,7 @@ from catalog.prices import when
 from catalog.product import Product
 from catalog.prose import plain
 from catalog.typos import meant
-from catalog.views import folded, words_of
+from catalog.words import folded, words_of
 
 MAX_TYPOS = 3
 """Words of one search that may be mistyped: looking for what was meant takes time."""

@@ -28,7 +28,7 @@ from catalog.queries import (
 from catalog.records import Noted
 from catalog.shelves import products
 from catalog.storeroom import items
-from catalog.views import Card, folded, words_of
+from catalog.words import folded, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Office:
     """Answers what the shop's own people ask."""
 
     home: Context
-    cards: Documents[Card]
+    cards: Documents[Product]
     currency: str
 
     async def sheet(self, query: GetSheet, envelope: Envelope[GetSheet]) -> ProductSheet:

@@ -1,4 +1,4 @@
-"""The card index: what it is found by, and that it can be made again from the log."""
+"""The card index, which can be made again from the log; and words as they are compared."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 from bus.context import Context
 from bus.platform import Platform
 from catalog.intake import take_in
-from catalog.product import ProductEvent
+from catalog.product import Product, ProductEvent, evolve
 from catalog.queries import GetProduct, ProductPage
-from catalog.views import MAX_WORDS, Card, folded, indexed, words_of
+from catalog.words import MAX_WORDS, folded, words_of
 from tests.catalog.conftest import until
 
 
@@ -33,14 +33,14 @@ async def test_the_cards_are_what_the_log_says(
     await take_in(platform.bus, path)
     (documents,) = home.views
 
-    rebuilt: dict[str, Card] = {}
+    rebuilt: dict[str, Product] = {}
     versions: dict[str, int] = {}
     for commit in await home.log.read(0):
         for happened in commit.events:
             event, version = happened.event, happened.version
             if isinstance(event, ProductEvent):
                 id = event.product_id
-                rebuilt[id] = indexed(rebuilt.get(id), event)
+                rebuilt[id] = evolve(rebuilt.get(id), event)
                 versions[id] = version
 
     async def all_there() -> bool:
@@ -53,4 +53,4 @@ async def test_the_cards_are_what_the_log_says(
         {stored.id: stored.version for stored in kept.values()} == versions == {"mug": 2, "bowl": 1}
     )
     found = await platform.bus.ask(GetProduct(product_id="mug"))
-    assert ProductPage.model_validate_json(found.body).name == rebuilt["mug"].product.about.name
+    assert ProductPage.model_validate_json(found.body).name == rebuilt["mug"].about.name
