@@ -3,5 +3,5 @@
 Glossary: a *place* is an address with its position, exact to the `door` or only to the `city`; a
 *leg* is the way by road from one position to another; the *gazetteer* lists the world's towns.
 
-Answers: `maps.Locate`, `maps.Measure` (see `contract`).
+Answers: `maps.Locate`, `maps.Measure`, `maps.MeasureMatrix`, `maps.Directions` (see `contract`).
 """

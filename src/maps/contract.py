@@ -30,8 +30,28 @@ class Locate(Query[Place], name="maps.Locate"):
     address: Address
 
 
+class Way(Leg):
+    """A way by road with its course: points (lon, lat), as a GeoJSON LineString has them."""
+
+    line: tuple[tuple[float, float], ...]
+
+
 class Measure(Query[tuple[Leg | None, ...]], name="maps.Measure"):
     """How far is it from each origin to one destination? `None` where no road leads."""
 
     origins: tuple[Position, ...] = Field(min_length=1, max_length=100)
     destination: Position
+
+
+class MeasureMatrix(Query[tuple[tuple[Leg | None, ...], ...]], name="maps.MeasureMatrix"):
+    """How far is it from each origin to each destination? A row an origin; `None` where no road
+    leads."""
+
+    origins: tuple[Position, ...] = Field(min_length=1, max_length=100)
+    destinations: tuple[Position, ...] = Field(min_length=1, max_length=100)
+
+
+class Directions(Query[Way | None], name="maps.Directions"):
+    """Which way leads by road through these points, in this order? `None` where no road leads."""
+
+    waypoints: tuple[Position, ...] = Field(min_length=2, max_length=100)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import asin, cos, radians, sin, sqrt
 
 from bus.messages import Position
-from maps.contract import Leg
+from maps.contract import Leg, Way
 
 EARTH_RADIUS_M = 6_371_008.8
 """The mean radius of the earth (IUGG, GRS 80)."""
@@ -35,3 +36,21 @@ def leg(origin: Position, destination: Position) -> Leg:
 def measure(origins: Iterable[Position], destination: Position) -> tuple[Leg, ...]:
     """The ways from many origins to one destination, in the order of the origins."""
     return tuple(leg(origin, destination) for origin in origins)
+
+
+def matrix(
+    origins: Sequence[Position], destinations: Sequence[Position]
+) -> tuple[tuple[Leg, ...], ...]:
+    """The ways from each origin to each destination, a row an origin."""
+    return tuple(tuple(leg(origin, each) for each in destinations) for origin in origins)
+
+
+def directions(waypoints: Sequence[Position]) -> Way:
+    """The way through these points, straight from one to the next."""
+    legs = [leg(origin, destination) for origin, destination in pairwise(waypoints)]
+    return Way(
+        distance_m=sum(each.distance_m for each in legs),
+        duration_s=sum(each.duration_s for each in legs),
+        source="builtin",
+        line=tuple((point.lon, point.lat) for point in waypoints),
+    )
