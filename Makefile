@@ -49,8 +49,8 @@ bench: $(READY)
 
 # The newest versions that pyproject.toml allows, for every platform at once.
 lock: $(READY)
-	$(UV) pyproject.toml --extra embedded --group dev --output-file locks/dev.txt
-	$(UV) pyproject.toml --extra embedded --constraint locks/dev.txt --output-file locks/run.txt
+	$(UV) pyproject.toml --all-extras --group dev --output-file locks/dev.txt
+	$(UV) pyproject.toml --extra embedded --extra tracing --constraint locks/dev.txt --output-file locks/run.txt
 	$(UV) --group build --constraint locks/dev.txt --output-file locks/build.txt
 
 clean:
