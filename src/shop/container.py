@@ -17,6 +17,7 @@ from bus.mongo import connect
 from bus.platform import Platform
 from bus.rest import Endpoint
 from bus.retries import Retries
+from bus.signing import Signer
 from bus.transport import InProcess, Loopback
 from catalog import module as catalog_module
 from catalog import routes as catalog_routes
@@ -32,6 +33,7 @@ from payment import module as payment_module
 from payment import routes as payment_routes
 from payment.builtin import BuiltinGateway
 from shop.keys import Keys
+from shop.secrets import signing_keys
 from shop.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,9 +124,9 @@ class Shop(containers.DeclarativeContainer):
         providers.Callable(retries, settings),
     )
     bus = platform.provided.bus
-    keys = providers.Singleton(
-        Keys, providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
-    )
+    own = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
+    keys = providers.Singleton(Keys, own)
+    signer = providers.Singleton(Signer, providers.Callable(partial, signing_keys, own))
 
     gateway = providers.Selector(
         settings.provided.payment_gateway,
