@@ -18,7 +18,7 @@ import ordering.admin
 import payment.admin
 import payment.balance_admin
 from bus.console import AsJson, show
-from shop import log_admin, parked_admin, views_admin, work_admin
+from shop import keys_admin, log_admin, parked_admin, views_admin, work_admin
 
 if TYPE_CHECKING:
     from shop.running import Running
@@ -42,9 +42,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-keys = typer.Typer(help="Keys for the REST surface.", no_args_is_help=True)
 
-app.add_typer(keys, name="keys")
+app.add_typer(keys_admin.commands(opened), name="keys")
 app.add_typer(catalog.admin.commands(opened, delivery.admin.open_warehouses), name="catalog")
 app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
@@ -101,49 +100,6 @@ def work() -> None:
     with located(stay=True) as settings:
         serving.reach(settings)
         serving.work(settings, lambda: _tell("ready to work"))
-
-
-@keys.command("create")
-def create_key(
-    name: Annotated[
-        str, typer.Argument(help="The client's name; it sees the orders of this name.")
-    ],
-    scope: Annotated[str, typer.Option(help="shop, carrier or admin.")],
-    as_json: bool = AsJson,
-) -> None:
-    """Make a key and print it: this is the only time it is shown."""
-    with opened() as running:
-        key = running.run(running.shop.keys().create(name, scope))
-    show([{"key": key, "name": name, "scope": scope}], [], as_json=True) if as_json else typer.echo(
-        key
-    )
-
-
-@keys.command("list")
-def list_keys(as_json: bool = AsJson) -> None:
-    """The keys there are, without their secrets."""
-    with opened() as running:
-        found = running.run(running.shop.keys().list())
-    show(
-        [key._asdict() for key in found],
-        ["prefix", "name", "scope", "created", "revoked"],
-        as_json=as_json,
-    )
-
-
-@keys.command("revoke")
-def revoke_key(
-    prefix: Annotated[str, typer.Argument(help="What stands before the key's dot.")],
-    as_json: bool = AsJson,
-) -> None:
-    """Close a key; every replica knows within seconds."""
-    with opened() as running:
-        running.run(running.shop.keys().revoke(prefix))
-    show(
-        [{"prefix": prefix.partition(".")[0], "revoked": True}],
-        ["prefix", "revoked"],
-        as_json=as_json,
-    )
 
 
 @app.command("doctor")

@@ -32,6 +32,7 @@ from payment import balance_routes
 from payment import module as payment_module
 from payment import routes as payment_routes
 from payment.builtin import BuiltinGateway
+from shop.doors import Doors
 from shop.keys import Keys
 from shop.secrets import signing_keys
 from shop.settings import Settings
@@ -126,6 +127,7 @@ class Shop(containers.DeclarativeContainer):
     bus = platform.provided.bus
     own = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
     keys = providers.Singleton(Keys, own)
+    doors = providers.Singleton(Doors, keys)
     signer = providers.Singleton(Signer, providers.Callable(partial, signing_keys, own))
 
     gateway = providers.Selector(

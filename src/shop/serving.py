@@ -120,7 +120,7 @@ def worker() -> Starlette:
 def served(settings: Settings) -> Starlette:
     """The application of a shop."""
     shop = assembled(settings)
-    return application(shop.platform(), shop.keys(), shop.endpoints())
+    return application(shop.platform(), shop.doors(), shop.endpoints())
 
 
 def _config(app: Starlette | str, **more: object) -> uvicorn.Config:

@@ -18,18 +18,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from bus.messages import Principal
 from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
-from bus.rest import SIGNED, Endpoint, read, waits
-from shop.keys import Keys
+from bus.rest import Endpoint, read, waits
+from shop.doors import Doors
 from shop.openapi import openapi, page
 
 log = structlog.get_logger(__name__)
-
-UNKNOWN = Principal(scope=SIGNED, name="unknown")
-"""Who asks, while nobody has looked at their signature."""
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
@@ -42,7 +38,7 @@ AWAY = (
 
 def application(
     platform: Platform,
-    keys: Keys,
+    doors: Doors,
     endpoints: Sequence[Endpoint],
 ) -> Starlette:
     """The whole surface; its lifespan starts and stops the platform."""
@@ -55,12 +51,12 @@ def application(
         finally:
             await platform.stop()
 
-    return surface(platform, keys, endpoints, lifespan)
+    return surface(platform, doors, endpoints, lifespan)
 
 
 def surface(
     platform: Platform,
-    keys: Keys,
+    doors: Doors,
     endpoints: Sequence[Endpoint],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
 ) -> Starlette:
@@ -87,7 +83,7 @@ def surface(
 
     app = Starlette(
         routes=[
-            *(Route(row.path, Served(row, keys), methods=[row.method]) for row in endpoints),
+            *(Route(row.path, Served(row, doors), methods=[row.method]) for row in endpoints),
             Route("/livez", live),
             Route("/readyz", ready),
             Route("/openapi.json", document),
@@ -107,9 +103,9 @@ class Served:
     functions is a tenth of the work.
     """
 
-    def __init__(self, endpoint: Endpoint, keys: Keys) -> None:
+    def __init__(self, endpoint: Endpoint, doors: Doors) -> None:
         self._endpoint = endpoint
-        self._keys = keys
+        self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -120,7 +116,7 @@ class Served:
         endpoint = self._endpoint
         try:
             async with asyncio.timeout(PATIENCE + waits(request)):
-                principal = await authenticated(request, self._keys, endpoint.scope)
+                principal = await self._doors.admitted(request, endpoint.scope)
                 ask = await read(endpoint, request, principal, traceparent_of(request))
                 return await endpoint.call(ask)
         except ClientDisconnect:
@@ -137,33 +133,6 @@ def failed(request: Request, error: Exception) -> Response:
         return Problem(503, "busy", AWAY, headers={"Retry-After": "2"}).response(trace_id)
     problem = problem_of(error)
     return our_fault(request, error, trace_id) if problem is None else problem.response(trace_id)
-
-
-async def authenticated(request: Request, keys: Keys, scope: str) -> Principal:
-    """Who asks, by their key; raises `Problem` 401, or 403 when the key is for something else.
-
-    Whoever signs what they send is known once the endpoint has checked it.
-    """
-    if scope == SIGNED:
-        return UNKNOWN
-    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
-    principal = (
-        await keys.principal(bearer.strip()) if kind.lower() == "bearer" and bearer else None
-    )
-    if principal is None:
-        raise Problem(
-            401,
-            "unauthorized",
-            "send a valid key: `Authorization: Bearer <key>`; `shop keys create` makes one",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    if principal.scope != scope:
-        raise Problem(
-            403,
-            "forbidden",
-            f"this needs a key of scope {scope}, yours has scope {principal.scope}",
-        )
-    return principal
 
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -23,6 +23,7 @@ from payment.gateway import EXPIRED, ActionRequired, Approved, Declined, Outcome
 from payment.routes import endpoints
 from payment.stripe import StripeGateway
 from payment.webhooks import StripeWebhooks
+from shop.doors import Doors
 from shop.web import surface
 from tests.listening import listening
 from tests.payment.shop import Open
@@ -63,7 +64,7 @@ class Door:
             bus.handle(RecordOutcome, self._record)
         rows = endpoints(bus, {"stripe": StripeWebhooks(gateway, WEBHOOK_SECRET)})
         nobody: Any = None
-        app = surface(nobody, nobody, rows)
+        app = surface(nobody, Doors(nobody), rows)
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://shop.example"
         )

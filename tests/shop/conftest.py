@@ -38,7 +38,7 @@ async def shop(
         )
     )
     running = Running(
-        surface(parts.platform(), parts.keys(), parts.endpoints()),
+        surface(parts.platform(), parts.doors(), parts.endpoints()),
         parts.platform(),
         parts.keys(),
         parts.endpoints(),

@@ -9,6 +9,7 @@ import pytest
 
 from bus.messages import now
 from ordering.routes import BASKET
+from shop.doors import Doors
 from shop.web import surface
 from tests.shop.clients import CARD, ORDER, Client, Running, basket, problem
 
@@ -195,7 +196,7 @@ async def test_a_process_whose_readers_do_not_run_is_not_ready(shop: Running) ->
             return ["reader ordering.checkout<ordering has stopped"]
 
     stopped: Any = Stopped()
-    app = surface(stopped, shop.keys, [])
+    app = surface(stopped, Doors(shop.keys), [])
     answer = await shop._replace(app=app).with_key(None).get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["faults"] == ["reader ordering.checkout<ordering has stopped"]

@@ -65,7 +65,8 @@ async def test_without_a_key_that_opens_nothing_is_answered(shop: Running) -> No
         for row in keyed(shop):
             answer = await ask(shop.with_key(key), row)
             problem(answer, 401, "unauthorized")
-            assert answer.headers["www-authenticate"] == "Bearer"
+            wrong = ' error="invalid_token"' if key else ""
+            assert answer.headers["www-authenticate"] == f"Bearer{wrong}"
 
 
 async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
@@ -80,6 +81,8 @@ async def test_a_key_for_something_else_is_forbidden_and_the_right_one_is_not(
                 assert answer.status_code < 500
             else:
                 assert f"scope {row.scope}" in problem(answer, 403, "forbidden")["detail"]
+                challenge = f'Bearer error="insufficient_scope", scope="{row.scope}"'
+                assert answer.headers["www-authenticate"] == challenge
     assert await shop.commits_of(clients["carrier"], clients["admin"]) == 0
 
 
