@@ -156,10 +156,17 @@ class Done(Model, Generic[A]):
 
 
 class Document(Model):
-    """A read model's answer: JSON bytes ready to send, and the version they show."""
+    """A read model's answer: JSON bytes ready to send, and the version they show; a `revision`
+    where one version may look different at another moment."""
 
     version: int
     body: bytes
+    revision: str = ""
+
+    @property
+    def tag(self) -> str:
+        """What tells these bytes from all others of the same thing: `7`, or `7-1f2e`."""
+        return f"{self.version}-{self.revision}" if self.revision else str(self.version)
 
 
 class Page(Model):

@@ -78,14 +78,14 @@ class Endpoint:
     """A body that works on the sample catalog."""
 
 
-def etag(version: int) -> str:
-    """A strong entity tag for a version."""
+def etag(version: int | str) -> str:
+    """A strong entity tag for a version, or for a document's own tag."""
     return f'"{version}"'
 
 
 def document(ask: Ask, found: Document) -> Response:
     """A read model's bytes; 304 when the asker has this version."""
-    tag = etag(found.version)
+    tag = etag(found.tag)
     known = ask.http.headers.get("if-none-match")
     if known is not None and {tag, "*"} & {
         part.strip().removeprefix("W/") for part in known.split(",")
@@ -256,8 +256,9 @@ def if_match(http: HttpRequest) -> int | None:
     tag = http.headers.get("if-match")
     if tag is None or tag == "*":
         return None
-    if not re.fullmatch(r'"\d{1,15}"', tag):
+    version = re.fullmatch(r'"(\d{1,15})(?:-[0-9a-f]{1,16})?"', tag)
+    if version is None:
         raise Problem(
             412, "stale_version", f"{tag} is no version of an order: send its ETag as it came"
         )
-    return int(tag.strip('"'))
+    return int(version[1])

@@ -146,6 +146,7 @@ def in_lines(delivery: Mapping[str, Any]) -> dict[str, Any]:
         fields["destination"] = street(fields["destination"])
     if position := fields.get("position"):
         fields["position"] = f"{position['lat']},{position['lon']} at {position['at']}"
+    fields.pop("route", None)  # for maps, not for eyes
     for number, scan in enumerate(fields.pop("checkpoints"), start=1):
         note = f" ({scan['note']})" if "note" in scan else ""
         fields[f"checkpoint {number}"] = f"{scan['at']} {scan['status']}{note}"

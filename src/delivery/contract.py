@@ -84,10 +84,19 @@ class Sighting(Position):
     at: datetime
 
 
+class Line(Model):
+    """A GeoJSON LineString (RFC 7946): its points are (lon, lat)."""
+
+    type: Literal["LineString"] = "LineString"
+    coordinates: tuple[tuple[float, float], ...]
+
+
 class DeliveryDocument(Model):
     """A delivery as its buyer sees it; `order_id` is its reference.
 
-    `eta` and `distance_remaining_m` are told while the goods are on the road and have been seen.
+    `eta`, `distance_remaining_m` and `route`, from where the goods were last seen to the door, are
+    told while they are on the road and a way is known; `eta` only as long as it is to come: goods
+    that are late and have not been seen since arrive nobody knows when.
     """
 
     delivery_id: str
@@ -100,6 +109,7 @@ class DeliveryDocument(Model):
     position: Sighting | None = None
     eta: datetime | None = None
     distance_remaining_m: int | None = None
+    route: Line | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
 
 
@@ -107,6 +117,15 @@ class GetDelivery(Query[Document], name="delivery.GetDelivery"):
     """Where is this delivery? A `DeliveryDocument`; refused with `unknown_delivery`."""
 
     delivery_id: Id
+
+
+class AwaitDelivery(Query[Document | None], name="delivery.AwaitDelivery"):
+    """The delivery as soon as it looks different from what is `known` (the tag of a document), as
+    `GetDelivery` has it; `None` when it does not within `seconds`, or when there is none yet."""
+
+    delivery_id: Id
+    known: str = ""
+    seconds: int = Field(ge=0, le=60)
 
 
 class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):

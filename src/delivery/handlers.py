@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Document, Done, Position, Refused, now
+from bus.messages import Done, Position, now
 from bus.streams import Kind, Streams
 from delivery import delivery as deliveries
 from delivery import quote as quotes
@@ -16,11 +14,10 @@ from delivery.contract import (
     CancelDelivery,
     DeliveryDocument,
     DeliveryQuote,
-    GetDelivery,
     QuoteDelivery,
     ScheduleDelivery,
 )
-from delivery.delivery import Delivery
+from delivery.lookout import Lookout
 from delivery.tariff import Tariff
 from delivery.views import document
 from maps.contract import Leg, Locate, Measure
@@ -31,16 +28,15 @@ WAREHOUSES = Kind("warehouses", warehouses.evolve)("all")
 AT_ONCE = 100
 """Ways that maps measures in one question."""
 
-ON_THE_ROAD = ("picked_up", "en_route")
-
 
 class Handlers:
     """Delivery's handlers, on its streams."""
 
-    def __init__(self, streams: Streams, bus: Bus, tariff: Tariff) -> None:
+    def __init__(self, streams: Streams, bus: Bus, tariff: Tariff, lookout: Lookout) -> None:
         self._streams = streams
         self._bus = bus
         self._tariff = tariff
+        self._lookout = lookout
 
     async def quote(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
         """What it costs to bring the goods there."""
@@ -78,21 +74,11 @@ class Handlers:
         )
         if decided.state is None:
             raise deliveries.unknown(command.delivery_id)
-        left = await self._way_left(decided.state, envelope)
+        left = await self._lookout.way_left(decided.state, envelope)
         return Done[DeliveryDocument](
-            answer=document(decided.state, left),
+            answer=document(decided.state, left, now()),
             position=decided.commit.position if decided.commit else 0,
             repeated=decided.repeated,
-        )
-
-    async def get(self, query: GetDelivery, envelope: Envelope[GetDelivery]) -> Document:
-        """Where a delivery is."""
-        found = await self._streams.load(DELIVERY(query.delivery_id))
-        if found.state is None:
-            raise deliveries.unknown(query.delivery_id)
-        shown = document(found.state, await self._way_left(found.state, envelope))
-        return Document(
-            version=found.version, body=shown.model_dump_json(exclude_none=True).encode()
         )
 
     async def add_warehouse(
@@ -133,24 +119,3 @@ class Handlers:
             part = origins[first : first + AT_ONCE]
             legs += await self._bus.ask(Measure(origins=part, destination=destination), envelope)
         return legs
-
-    async def _way_left(
-        self,
-        delivery: Delivery,
-        envelope: Envelope[Any],
-    ) -> Leg | None:
-        """The way from where the goods were last seen, while they are on the road."""
-        seen, destination = delivery.last_seen, delivery.destination
-        if delivery.status not in ON_THE_ROAD or seen is None or destination is None:
-            return None
-        if seen.position is None:
-            return None
-        try:
-            door = await self._bus.ask(Locate(address=destination), envelope)
-            origin = (seen.position,)
-            (leg,) = await self._bus.ask(
-                Measure(origins=origin, destination=door.position), envelope
-            )
-        except Refused:  # a delivery can be shown without it
-            return None
-        return leg

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 from typing import get_args
 
 from bus.envelope import Envelope
 from bus.messages import Page
 from bus.views import Documents, View
+from delivery import arrival
+from delivery.arrival import Course
 from delivery.commands import ListDeliveries
-from delivery.contract import DeliveryDocument, Sighting
+from delivery.contract import DeliveryDocument, Line, Sighting
 from delivery.delivery import Delivery, DeliveryEvent, evolve
-from maps.contract import Leg
 
 DELIVERIES = View(
     name="deliveries",
@@ -23,12 +24,11 @@ DELIVERIES = View(
 )
 
 
-def document(delivery: Delivery, left: Leg | None = None) -> DeliveryDocument:
+def document(
+    delivery: Delivery, left: Course | None = None, now: datetime | None = None
+) -> DeliveryDocument:
     """A delivery as its buyer sees it; `left` is the way from where the goods were last seen."""
-    seen = delivery.last_seen
-    sighting = None
-    if seen is not None and seen.position is not None:
-        sighting = Sighting(lat=seen.position.lat, lon=seen.position.lon, at=seen.at)
+    seen = sighting(delivery)
     return DeliveryDocument(
         delivery_id=delivery.delivery_id,
         order_id=delivery.reference,
@@ -37,11 +37,20 @@ def document(delivery: Delivery, left: Leg | None = None) -> DeliveryDocument:
         tracking_number=delivery.tracking_number,
         destination=delivery.destination,
         slot=delivery.slot,
-        position=sighting,
-        eta=sighting.at + timedelta(seconds=left.duration_s) if left and sighting else None,
+        position=seen,
+        eta=arrival.eta(seen, left, now) if seen and left and now else None,
         distance_remaining_m=left.distance_m if left else None,
+        route=Line(coordinates=left.points) if left and left.points else None,
         checkpoints=delivery.checkpoints,
     )
+
+
+def sighting(delivery: Delivery) -> Sighting | None:
+    """Where the goods were last seen."""
+    seen = delivery.last_seen
+    if seen is None or seen.position is None:
+        return None
+    return Sighting(lat=seen.position.lat, lon=seen.position.lon, at=seen.at)
 
 
 class Queries:

@@ -350,7 +350,7 @@ def test_a_parameter_of_the_query_comes_once_and_is_known(client: Client, stall:
 
 
 def test_if_match_names_a_version(client: Client, stall: Stall) -> None:
-    for tag, version in (('"3"', 3), ("*", None), ("", None), ('"0"', 0)):
+    for tag, version in (('"3"', 3), ('"3-1f2e"', 3), ("*", None), ("", None), ('"0"', 0)):
         post(client, {}, "/stalls/a/change", if_match=tag)
         assert stall.calls[-1].envelope.if_version == version
 
@@ -381,6 +381,13 @@ def test_what_the_asker_has_is_not_sent_again(
     assert answer.status_code == status
     assert answer.headers["etag"] == '"3"'
     assert answer.content == (b"" if status == 304 else b'{"a": 1}')
+
+
+def test_one_version_that_looks_different_now_is_sent_again(client: Client, stall: Stall) -> None:
+    stall.outcome = lambda ask: document(ask, Document(version=3, revision="1f2e", body=b"{}"))
+    for known, status in (('"3"', 200), ('"3-1f2d"', 200), ('"3-1f2e"', 304)):
+        answer = client.get("/stalls/a", headers={"if-none-match": known})
+        assert (answer.status_code, answer.headers["etag"]) == (status, '"3-1f2e"')
 
 
 def test_a_repeated_answer_says_so(client: Client, stall: Stall) -> None:

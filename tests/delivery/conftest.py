@@ -1,5 +1,6 @@
 """Delivery on the real bus, with a map of the test's own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,14 +17,18 @@ from bus.platform import Platform
 from bus.transport import InProcess, Loopback, Transport
 from delivery.module import register
 from delivery.tariff import Tariff
-from maps.contract import Leg, Locate, Measure, Place
+from maps.contract import Directions, Leg, Locate, Measure, Place, Way
 
 
 @dataclass
 class FlatEarth:
     """Maps as a test wants it: a degree of latitude is 100 km, and there are no other ways."""
 
-    asked: list[Locate | Measure] = field(default_factory=list)
+    asked: list[Locate | Measure | Directions] = field(default_factory=list)
+    blocked: asyncio.Event | None = None
+    """Nobody is shown a way until this is set."""
+    detour: float = 1.0
+    """How much longer every way has become."""
 
     async def locate(self, query: Locate, envelope: Envelope[Locate]) -> Place:
         self.asked.append(query)
@@ -35,10 +40,22 @@ class FlatEarth:
         self.asked.append(query)
         return tuple(self.way(origin, query.destination) for origin in query.origins)
 
+    async def direct(self, query: Directions, envelope: Envelope[Directions]) -> Way | None:
+        self.asked.append(query)
+        if self.blocked is not None:
+            await self.blocked.wait()
+        origin, destination = query.waypoints
+        leg = self.way(origin, destination)
+        if leg is None:
+            return None
+        step = (destination.lat - origin.lat) / 10
+        line = tuple((origin.lon, round(origin.lat + step * n, 6)) for n in range(11))
+        return Way(**leg.model_dump(), line=line)
+
     def way(self, origin: Position, destination: Position) -> Leg | None:
         if origin.lon != destination.lon:
             return None
-        metres = round(abs(origin.lat - destination.lat) * 100_000)
+        metres = round(abs(origin.lat - destination.lat) * 100_000 * self.detour)
         return Leg(distance_m=metres, duration_s=metres // 10, source="test")
 
 
@@ -65,6 +82,7 @@ async def at_work(
     home = register(platform, Tariff())
     platform.bus.handle(Locate, earth.locate)
     platform.bus.handle(Measure, earth.measure)
+    platform.bus.handle(Directions, earth.direct)
     await platform.start(work=True)
     yield Delivering(home, platform.bus, earth)
     await platform.stop()

@@ -11,7 +11,7 @@ from bus.messages import now
 from ordering.routes import BASKET
 from shop.doors import Doors
 from shop.web import surface
-from tests.shop.clients import CARD, ORDER, Client, Running, basket, problem
+from tests.shop.clients import CARD, DOOR, ORDER, Client, Running, basket, problem
 
 MONEY = {"amount", "currency"}
 
@@ -136,6 +136,27 @@ async def test_what_the_asker_has_is_not_sent_again(web: Client) -> None:
     assert (same.status_code, same.content) == (304, b"")
     assert same.headers["etag"] == first.headers["etag"]
     assert (await web.get(path, if_none_match='"1"')).json() == order
+
+
+async def test_an_arrival_is_told_anew_to_who_has_the_version_but_not_the_arrival(
+    web: Client, carrier: Client
+) -> None:
+    order = await web.becomes(await web.placed(destination=DOOR), fulfillment_status="scheduled")
+    path = f"/v1/orders/{order['order_id']}/delivery"
+    van = {"position": {"lat": 47.15, "lon": 9.515}}
+    scans = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
+    assert (await carrier.post(scans, {"status": "en_route", **van})).status_code == 200
+    first = await web.get(path)
+    assert moment(first.json()["eta"]) > now()
+    assert first.json()["distance_remaining_m"] > 1_000
+    line = first.json()["route"]
+    assert line["type"] == "LineString"
+    assert line["coordinates"][0] == [9.515, 47.15]
+    tag = first.headers["etag"]
+    assert (await web.get(path, if_none_match=tag)).status_code == 304
+    version = f'{tag.partition("-")[0]}"'
+    assert version != tag
+    assert (await web.get(path, if_none_match=version)).status_code == 200
 
 
 async def test_a_delivery_is_followed_to_the_door(web: Client, carrier: Client) -> None:

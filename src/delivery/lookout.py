@@ -1,0 +1,94 @@
+"""Looks out for the goods on the road: however many watch a delivery, the router is asked once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from bus.dispatch import Bus
+from bus.envelope import Envelope
+from bus.messages import Position, now
+from delivery import arrival as arrivals
+from delivery.arrival import Arrival, Course
+from delivery.contract import Sighting
+from delivery.delivery import Delivery
+from delivery.views import sighting
+from maps.contract import Directions, Locate
+
+KNOWN = 5_000
+"""Deliveries on the road whose way is remembered: some 20 MB at the most."""
+
+PATIENCE = 3.0
+"""Seconds for which a delivery waits to be shown with its way; then it is shown without."""
+
+ON_THE_ROAD = ("picked_up", "en_route")
+
+log = structlog.get_logger(__name__)
+
+
+class Lookout:
+    """Remembers, in this process, what the router said of each delivery on the road."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._known: OrderedDict[str, Arrival] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    async def way_left(self, delivery: Delivery, envelope: Envelope[Any]) -> Course | None:
+        """The way from where the goods were last seen, while they are on the road and one is
+        known."""
+        id, seen = delivery.delivery_id, seen_on_the_road(delivery)
+        if seen is None:
+            self._known.pop(id, None)
+            return None
+        wait = arrivals.due_in(self._known.get(id), seen, now())
+        if wait is not None and not wait and id not in self._asking:
+            self._asking[id] = asyncio.create_task(self._ask(delivery, seen, envelope))
+        if id in self._asking:  # whoever stops waiting does not stop the asking for the others
+            await asyncio.wait((self._asking[id],), timeout=PATIENCE)
+        if id in self._known:
+            self._known.move_to_end(id)  # what is looked at is not forgotten
+        return arrivals.left(self._known.get(id), seen)
+
+    def changes_in(self, delivery: Delivery, at: datetime) -> float | None:
+        """Seconds until the delivery may look different with nothing new said of it: the router is
+        asked again, or its time is up. `None`: it will not."""
+        id, seen = delivery.delivery_id, seen_on_the_road(delivery)
+        if seen is None:
+            return None
+        arrival = self._known.get(id)
+        waits = [arrivals.due_in(arrival, seen, at)]
+        course = arrivals.left(arrival, seen)
+        if course is not None and (eta := arrivals.eta(seen, course, at)) is not None:
+            waits.append(eta - at)
+        return min((wait.total_seconds() for wait in waits if wait is not None), default=None)
+
+    async def _ask(self, delivery: Delivery, seen: Sighting, envelope: Envelope[Any]) -> None:
+        id = delivery.delivery_id
+        try:
+            way, there = None, Position(lat=seen.lat, lon=seen.lon)
+            if delivery.destination is not None:
+                door = await self._bus.ask(Locate(address=delivery.destination), envelope)
+                way = await self._bus.ask(Directions(waypoints=(there, door.position)), envelope)
+            course = Course.of(way.distance_m, way.duration_s, way.line) if way else None
+            self._keep(id, Arrival(seen, now(), course))
+        except Exception as error:  # a delivery can be shown without its way
+            log.warning("lookout.no_way", delivery_id=id, error=repr(error))
+            self._keep(id, arrivals.unanswered(self._known.get(id), seen, now()))
+        finally:
+            del self._asking[id]
+
+    def _keep(self, id: str, arrival: Arrival) -> None:
+        self._known[id] = arrival
+        self._known.move_to_end(id)
+        while len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+
+
+def seen_on_the_road(delivery: Delivery) -> Sighting | None:
+    """Where the goods were last seen, while they are on the road."""
+    return sighting(delivery) if delivery.status in ON_THE_ROAD else None
