@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 from pymongo import ASCENDING, ReplaceOne
 
-from bus.commits import Recorded
 from bus.keeping import Change, folded
 from bus.log import Log
 from bus.messages import Refused
@@ -38,7 +37,7 @@ class Building(Generic[D]):
         self.position = 0
         self._log = log
         self._build = build
-        self._kinds = {kind.type_name: (kind, of) for kind, of in documents.view.ids.items()}
+        self._ids = {kind.type_name: of for kind, of in documents.view.ids.items()}
         self._warm: OrderedDict[str, Stored[D]] = OrderedDict()
         self._unwritten: dict[str, Stored[D]] = {}
         self._all_warm = True
@@ -64,7 +63,13 @@ class Building(Generic[D]):
     async def _read(self, after: int, to: int) -> list[Document]:
         wanted = {"_id": {"$gt": after, "$lte": to}}
         found = self._log.collection.find(wanted, {"writes": 1, "events": 1}, batch_size=CHUNK)
-        return await in_thread(lambda: list(found.sort("_id", ASCENDING).limit(CHUNK)))
+
+        def fetch() -> list[Document]:
+            commits = list(found.sort("_id", ASCENDING).limit(CHUNK))
+            self._log.codec.prepare(commits)
+            return commits
+
+        return await in_thread(fetch)
 
     def _fold(self, commits: Sequence[Document]) -> set[str]:
         changes = self._changes(commits)
@@ -107,13 +112,12 @@ class Building(Generic[D]):
         position: int,
         changes: dict[str, list[Change]],
     ) -> None:
-        wanted = self._kinds.get(event["type"])
-        if wanted is None:
+        id_of = self._ids.get(event["type"])
+        if id_of is None:
             self._log.codec.kind(event["type"])  # which at least must be known
             return
-        kind, id_of = wanted
         write = writes[event["stream"]]
-        happened = Recorded.stored(kind, event["data"], write["stream"], write["version"]).event
+        happened = self._log.codec.event(event["type"], event["data"])
         change = Change(happened, write["version"], position)
         changes.setdefault(id_of(happened), []).append(change)
 

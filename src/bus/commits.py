@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from bus.keyring import Keyring, ids_in
 from bus.messages import Event
+from bus.personal import OPEN, SEAL, Open
 
 
 class Write(NamedTuple):
@@ -35,7 +37,7 @@ class Recorded:
     another one.
     """
 
-    __slots__ = ("_data", "_event", "kind", "stream", "version")
+    __slots__ = ("_data", "_event", "_open", "kind", "stream", "version")
 
     def __init__(self, event: Event, stream: str, version: int) -> None:
         self.kind: type[Event] = type(event)
@@ -44,13 +46,21 @@ class Recorded:
         self.version = version
         self._event: Event | None = event
         self._data: dict[str, Any] = {}
+        self._open: Open | None = None
 
     @classmethod
-    def stored(cls, kind: type[Event], data: dict[str, Any], stream: str, version: int) -> Recorded:
-        """What was read of it: fields that may be of an older release."""
+    def stored(
+        cls,
+        kind: type[Event],
+        data: dict[str, Any],
+        stream: str,
+        version: int,
+        open: Open | None = None,
+    ) -> Recorded:
+        """What was read of it: fields that may be of an older release, or sealed."""
         recorded = cls.__new__(cls)
         recorded.kind, recorded.stream, recorded.version = kind, stream, version
-        recorded._event, recorded._data = None, data
+        recorded._event, recorded._data, recorded._open = None, data, open
         return recorded
 
     @property
@@ -58,7 +68,7 @@ class Recorded:
         """What happened. Raises pydantic's `ValidationError` when it cannot be read any more."""
         data = self._data  # first, as another thread may be decoding it too
         if self._event is None:
-            self._event = decoded(self.kind, data)
+            self._event = decoded(self.kind, data, self._open)
             self._data = {}
         return self._event
 
@@ -75,10 +85,11 @@ class Recorded:
         return self.event, self.stream, self.version
 
 
-def decoded(kind: type[Event], data: dict[str, Any]) -> Event:
-    """An event as it was stored, perhaps by an older release."""
+def decoded(kind: type[Event], data: dict[str, Any], open: Open | None = None) -> Event:
+    """An event as it was stored, perhaps by an older release; `open` opens what is sealed in it."""
     # Lax, because BSON has arrays where the events have tuples.
-    return kind.model_validate(kind.upcast(data), strict=False)
+    context = {OPEN: open} if open is not None and kind.whose else None
+    return kind.model_validate(kind.upcast(data), strict=False, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +109,16 @@ class UnknownEvent(ValueError):
 
 
 class Codec:
-    """Turns commits into documents and JSON and back, knowing a log's types of events."""
+    """Turns commits into documents and JSON and back, knowing a log's types of events.
 
-    def __init__(self, events: Iterable[type[Event]]) -> None:
+    What is personal is sealed in the documents, given a `keyring`; in JSON, which nobody keeps, it
+    is not.
+    """
+
+    def __init__(self, events: Iterable[type[Event]], keyring: Keyring | None = None) -> None:
         self.types: Mapping[str, type[Event]] = {event.type_name: event for event in events}
+        self._keyring = keyring
+        self._open = keyring.open if keyring else None
 
     def document(
         self,
@@ -111,7 +128,8 @@ class Codec:
         at: datetime,
         meta: Meta,
     ) -> dict[str, Any]:
-        """A commit as MongoDB keeps it, but for its `_id`, which is its position."""
+        """A commit as MongoDB keeps it, but for its `_id`, which is its position. Raises
+        `KeyWanted`."""
         index = {write.stream: number for number, write in enumerate(writes)}
         return {
             "command": command,
@@ -120,7 +138,7 @@ class Codec:
                 {
                     "type": happened.kind.type_name,
                     "stream": index[happened.stream],
-                    "data": happened.event.model_dump(exclude_none=True),
+                    "data": self._data(happened.event),
                 }
                 for happened in events
             ],
@@ -141,12 +159,29 @@ class Codec:
             command=document["command"],
             writes=writes,
             events=tuple(
-                Recorded.stored(self.kind(event["type"]), event["data"], *writes[event["stream"]])
+                self.recorded(event["type"], event["data"], writes[event["stream"]])
                 for event in document["events"]
             ),
             at=document["at"],
             meta=Meta(*(meta.get(field) for field in Meta._fields)),
         )
+
+    def recorded(self, name: str, data: dict[str, Any], write: Write) -> Recorded:
+        """A stored event, to be decoded when somebody asks; raises `UnknownEvent`."""
+        return Recorded.stored(self.kind(name), data, *write, self._open)
+
+    def prepare(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Have the keys at hand that decoding these documents needs. Blocks."""
+        if self._keyring is not None:
+            self._keyring.prepare(
+                {
+                    id
+                    for document in documents
+                    for event in document["events"]
+                    if (kind := self.types.get(event["type"])) is not None and kind.whose
+                    for id in ids_in(event["data"])
+                }
+            )
 
     def kind(self, name: str) -> type[Event]:
         """The events of this literal name."""
@@ -159,7 +194,12 @@ class Codec:
 
     def event(self, name: str, data: dict[str, Any]) -> Event:
         """Read a stored event; raises `UnknownEvent` or pydantic's `ValidationError`."""
-        return decoded(self.kind(name), data)
+        return decoded(self.kind(name), data, self._open)
+
+    def _data(self, event: Event) -> dict[str, Any]:
+        whose = getattr(event, event.whose) if event.whose and self._keyring else None
+        context = {SEAL: self._keyring.sealer(whose)} if whose and self._keyring else None
+        return event.model_dump(exclude_none=True, context=context)
 
     def to_json(self, commit: Commit) -> bytes:
         """A commit as it goes over the wire."""

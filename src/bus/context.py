@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from bus.cache import Cache
 from bus.feed import Feed
+from bus.keyring import Keyring
 from bus.log import Log
 from bus.messages import Event
 from bus.partitions import PARTITIONS
@@ -32,13 +33,14 @@ class Context:
         database: Database[dict[str, Any]],
         cache: Cache,
         events: Iterable[type[Event]],
+        keyring: Keyring,
         rota: Rota,
         timers: Timers,
     ) -> None:
         self.name = name
         self.database = database
         self.cache = cache
-        self.log = Log(name, database, events)
+        self.log = Log(name, database, events, keyring)
         self.streams = Streams(self.log)
         self.rota = rota
         self.timers = timers

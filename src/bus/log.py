@@ -20,6 +20,7 @@ from pymongo.database import Database
 
 from bus.commits import Codec, Commit, Meta, Recorded, UnknownEvent, Write
 from bus.envelope import Envelope
+from bus.keyring import Keyring
 from bus.messages import Busy, Event, TooLarge, now
 from bus.mongo import Document, durable
 from bus.pending import Pending
@@ -39,11 +40,13 @@ class Log:
         context: str,
         database: Database[dict[str, Any]],
         events: Iterable[type[Event]],
+        keyring: Keyring | None = None,
         *,
         capacity: int = 10_000,
     ) -> None:
         self.context = context
-        self.codec = Codec(events)
+        self.codec = Codec(events, keyring)
+        self._keyring = keyring
         self.collection: Collection[dict[str, Any]] = durable(database["log"])
         self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"{context}-log")
         self._capacity = capacity
@@ -96,7 +99,8 @@ class Log:
         `Busy`.
 
         `after` are the queued decisions that this one was made upon: should one of them fail, so
-        does this. Raises `TooLarge` before anything is queued, and `Busy` when the queue is full.
+        does this. Raises `TooLarge` and `KeyWanted` before anything is queued, and `Busy` when the
+        queue is full.
         """
         if self._writer is None:
             raise Busy(f"the {self.context} log is closed, for this process is about to end")
@@ -116,13 +120,18 @@ class Log:
         self._writer.submit(pending)
         return pending
 
+    async def key_for(self, whose: str) -> None:
+        """Have the key at hand under which a person's data is sealed."""
+        if self._keyring is not None:
+            await self._keyring.provide(whose)
+
     async def read(self, after: int, limit: int = 1000) -> list[Commit]:
         """The commits behind a position, oldest first, as far as they stand without a gap."""
 
         def fetch() -> list[Commit]:
-            found = (
-                self.collection.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
-            )
+            behind = self.collection.find({"_id": {"$gt": after}})
+            found = list(behind.sort("_id", ASCENDING).limit(limit))
+            self.codec.prepare(found)
             commits = []
             for expected, document in enumerate(found, start=after + 1):
                 if document["_id"] != expected:
@@ -149,6 +158,7 @@ class Log:
         def fetch() -> list[Commit]:
             # Sorted here, or MongoDB might walk the whole log by position to find a few of them.
             found = sorted(self.collection.find(wanted), key=itemgetter("_id"))
+            self.codec.prepare(found)
             return [self.codec.commit(document) for document in found]
 
         return await self.run(fetch)
@@ -181,7 +191,9 @@ class Log:
 
     def _stream_events(self, name: str, after: int) -> Iterable[tuple[Event, int]]:
         behind = {"writes": {"$elemMatch": {"stream": name, "version": {"$gt": after}}}}
-        for document in self.collection.find(behind).sort("_id", ASCENDING):
+        found = list(self.collection.find(behind).sort("_id", ASCENDING))
+        self.codec.prepare(found)
+        for document in found:
             writes = document["writes"]
             for event in document["events"]:
                 write = writes[event["stream"]]

@@ -16,6 +16,7 @@ from bus.currency import places_of as places_of
 from bus.model import MAX_INTEGER as MAX_INTEGER
 from bus.model import Model as Model
 from bus.money import Money as Money
+from bus.personal import Personal as Personal
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -65,7 +66,18 @@ class Query(Request[R_co], Generic[R_co]):
 
 
 class Event(Message):
-    """A fact in the past tense. Stored for ever, so its name and its fields are for ever too."""
+    """A fact in the past tense. Stored for ever, so its name and its fields are for ever too.
+
+    One with `Personal` fields says in `whose` which of its fields is the id of whom they are about:
+    `class OrderPlaced(Event, name=..., whose="buyer_id")`.
+    """
+
+    whose: ClassVar[str] = ""
+
+    def __init_subclass__(cls, name: str = "", whose: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(name=name, **kwargs)
+        if whose:
+            cls.whose = whose
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
 from bus.keeping import ViewWork
+from bus.keyring import Keyring
 from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.messages import Command, Event, Request, new_id
@@ -59,6 +60,7 @@ class Platform:
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
+        self.keyring = Keyring(mongo[f"{prefix}_personal"])
         self.contexts: dict[str, Context] = {}
         self._doorbell = Doorbell(redis, prefix, self._process, self._rung)
 
@@ -74,13 +76,14 @@ class Platform:
         ring = partial(self._doorbell.ring, f"{name}{ROTA}")
         rota = Rota(Leases(database, self._process), self._process, ring)
         timers = Timers(name, database, self.transport, commands, rota.valid)
-        context = Context(name, database, self.cache, events, rota, timers)
+        context = Context(name, database, self.cache, events, self.keyring, rota, timers)
         self.contexts[name] = context
         return context
 
     async def start(self, *, work: bool, passing: bool = False) -> None:
         """Open the logs; with `work`, run readers and timers too: a `passing` process does so only
         while no other is there to."""
+        await asyncio.to_thread(self.keyring.make_indexes)
         for context in self.contexts.values():
             await asyncio.to_thread(self._prepare, context)
             context.log.open(partial(self._committed, context.name), context.feed.push)

@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bus.batch import Batch
 from bus.commits import Commit, Recorded, Write
 from bus.envelope import Envelope
+from bus.keyring import KeyWanted
 from bus.log import Log
 from bus.memory import WARM, Loaded, Memory, Warm
 from bus.memory import Kind as Kind
@@ -180,6 +181,19 @@ class Streams:
         new: Stream[Any] | None,
     ) -> tuple[Loaded[Any], Commit | None, bool]:
         """The first stream as it is then, the commit, and whether it is an earlier one."""
+        while True:
+            try:
+                return await self._attempts(streams, decision, envelope, new)
+            except KeyWanted as wanted:  # nothing has been queued
+                await self.log.key_for(wanted.whose)
+
+    async def _attempts(
+        self,
+        streams: tuple[Stream[Any], ...],
+        decision: Callable[[States], Sequence[Happening]],
+        envelope: Envelope[Any],
+        new: Stream[Any] | None,
+    ) -> tuple[Loaded[Any], Commit | None, bool]:
         for attempt in range(ATTEMPTS):
             warm = await self._memory.all(streams, new)
             presumed, new = new is not None and new.name not in self._memory, None

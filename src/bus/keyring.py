@@ -1,0 +1,194 @@
+"""The keys under which personal data is sealed: one for each person, in a collection of their own.
+
+Whoever is to be forgotten gets a new key first; once nobody can be sealing with the old one any
+more, that is deleted, and what it sealed is gone for good, in the log and in every backup of it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pymongo import ASCENDING
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from bus.batch import Batch
+from bus.messages import now
+from bus.mongo import Document, durable
+from bus.personal import MARK, Seal
+from bus.tasks import in_thread
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+TRUSTED_FOR = 3.0
+"""Seconds for which a key is sealed with before it is looked at again."""
+
+REMEMBERED = 50_000
+"""Keys kept in memory, for sealing and as many for opening."""
+
+ID_BYTES, KEY_BYTES, NONCE_BYTES = 12, 32, 12
+
+DUPLICATE = 11000
+
+
+class KeyWanted(Exception):
+    """Something is to be sealed for a person whose key is not at hand: `provide` it, try again."""
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(whose)
+        self.whose = whose
+
+
+class Key(NamedTuple):
+    """A key at work, and until when it is trusted to be the latest."""
+
+    id: bytes
+    key: bytes
+    until: float
+
+
+class Keyring:
+    """The keys of all persons, in the `keys` collection of a database of their own. Its dicts are
+    shared with threads: no step of theirs depends on another."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._collection = durable(database["keys"])
+        self._sealing: dict[str, Key] = {}
+        self._opening: dict[bytes, bytes | None] = {}
+        self.provide = Batch(self._provide)
+
+    def make_indexes(self) -> None:
+        """Create what opening needs. Blocks."""
+        self._collection.create_index([("id", ASCENDING)])
+        self._collection.create_index([("old.id", ASCENDING)], sparse=True)
+
+    def sealer(self, whose: str) -> Seal:
+        """What seals for a person; raises `KeyWanted`."""
+        key = self._sealing.get(whose)
+        if key is None or time.monotonic() > key.until:
+            raise KeyWanted(whose)
+
+        def seal(plain: bytes) -> bytes:
+            nonce = os.urandom(NONCE_BYTES)
+            return MARK + key.id + nonce + AESGCM(key.key).encrypt(nonce, plain, key.id)
+
+        return seal
+
+    def open(self, sealed: bytes) -> bytes | None:
+        """What was sealed; `None` when its key is gone. Blocks where the key is not at hand; raises
+        `ValueError` for what was tampered with."""
+        id, rest = id_of(sealed), sealed[len(MARK) + ID_BYTES :]
+        if id not in self._opening:
+            self.prepare({id})
+        key = self._opening.get(id)
+        if key is None:
+            return None
+        try:
+            return AESGCM(key).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], id)
+        except InvalidTag:
+            raise ValueError("it is not as it was sealed: somebody has changed it") from None
+
+    def prepare(self, ids: Collection[bytes]) -> None:
+        """Have the keys at hand that opening needs, all in one look. Blocks."""
+        wanted = [id for id in ids if id not in self._opening]
+        if not wanted:
+            return
+        found = self._collection.find(
+            {"$or": [{"id": {"$in": wanted}}, {"old.id": {"$in": wanted}}]}
+        )
+        keys = {key["id"]: key["key"] for each in found for key in (each, *each.get("old", ()))}
+        self._keep(self._opening, {id: keys.get(id) for id in wanted})
+
+    def forget(self) -> None:
+        """Look at every key again before it is used again."""
+        self._sealing.clear()
+        self._opening.clear()
+
+    async def renew(self, whose: str) -> bool:
+        """Give a person a new key, beside the old ones; whether there was any."""
+        fresh = {"id": os.urandom(ID_BYTES), "key": os.urandom(KEY_BYTES), "since": now()}
+        change: list[Document] = [
+            {
+                "$set": {
+                    "old": {
+                        "$concatArrays": [
+                            {"$ifNull": ["$old", []]},
+                            [{"id": "$id", "key": "$key", "since": "$since"}],
+                        ]
+                    },
+                }
+            },
+            {"$set": fresh},
+        ]
+        done = await in_thread(lambda: self._collection.update_one({"_id": whose}, change))
+        self.forget()
+        return bool(done.matched_count)
+
+    async def delete_old(self, whose: str) -> None:
+        """Delete the keys that a person had before the last one: what they sealed is gone."""
+        await in_thread(
+            lambda: self._collection.update_one({"_id": whose}, {"$unset": {"old": ""}})
+        )
+        self.forget()
+
+    async def _provide(self, whose: Sequence[str]) -> Sequence[None]:
+        """Have the keys of these persons at hand; who has none gets one."""
+        until = time.monotonic() + TRUSTED_FOR
+        wanted = list(dict.fromkeys(whose))
+        found = await in_thread(lambda: self._found_or_made(wanted))
+        self._keep(self._sealing, {e["_id"]: Key(e["id"], e["key"], until) for e in found})
+        self._keep(self._opening, {each["id"]: each["key"] for each in found})
+        return [None] * len(whose)
+
+    def _found_or_made(self, whose: list[str]) -> list[Document]:
+        query = {"_id": {"$in": whose}}
+        found = list(self._collection.find(query))
+        if missing := set(whose) - {each["_id"] for each in found}:
+            fresh = [
+                {
+                    "_id": each,
+                    "id": os.urandom(ID_BYTES),
+                    "key": os.urandom(KEY_BYTES),
+                    "since": now(),
+                }
+                for each in sorted(missing)
+            ]
+            try:
+                self._collection.insert_many(fresh, ordered=False)
+            except BulkWriteError as error:  # another process was faster with some of them
+                failures: Any = error.details["writeErrors"]
+                if {failure["code"] for failure in failures} != {DUPLICATE}:
+                    raise
+                return list(self._collection.find(query))
+            found += fresh
+        return found
+
+    @staticmethod
+    def _keep(keys: dict[K, V], more: Mapping[K, V]) -> None:
+        if len(keys) + len(more) > REMEMBERED:
+            keys.clear()
+        keys.update(more)
+
+
+def id_of(sealed: bytes) -> bytes:
+    """The id of the key that it was sealed with."""
+    return sealed[len(MARK) : len(MARK) + ID_BYTES]
+
+
+def ids_in(data: Any) -> Iterator[bytes]:
+    """The ids of the keys that anything in a stored event was sealed with."""
+    match data:
+        case bytes() if data.startswith(MARK):
+            yield id_of(data)
+        case dict():
+            for value in data.values():
+                yield from ids_in(value)
+        case list():
+            for value in data:
+                yield from ids_in(value)

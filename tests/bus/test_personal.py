@@ -1,0 +1,203 @@
+"""Personal data is sealed in the log and plain everywhere else; without its key it is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import bson
+import pytest
+from pydantic import ValidationError
+from pymongo import MongoClient
+
+from bus.commits import Codec, Commit, Meta, Recorded, Write
+from bus.context import Context
+from bus.envelope import sealed as enveloped
+from bus.keyring import Keyring, KeyWanted
+from bus.messages import Command, Event, Model, Personal
+from bus.personal import MARK
+from bus.platform import Platform
+from bus.streams import Kind
+from bus.transport import InProcess, Loopback
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+META = Meta("c", None, "system:test", None, None)
+
+
+class Home(Model):
+    road: str
+    since: datetime
+    rooms: tuple[str, ...] = ()
+
+
+class Card(Model):
+    kind: str
+    holder: Annotated[str, Personal("erased")]
+
+
+GONE = Home(road="erased", since=AT)
+
+
+class Moved(Event, name="people.Moved", whose="person"):
+    person: str | None
+    home: Annotated[Home, Personal(GONE)]
+    card: Card
+    note: Annotated[str | None, Personal("erased")] = None
+    rooms: int
+
+
+class Move(Command[None], name="people.Move"):
+    person: str
+
+
+MOVED = Moved(
+    person="ada",
+    home=Home(road="CANARY Lane", since=AT, rooms=("attic",)),
+    card=Card(kind="visa", holder="CANARY Ada"),
+    rooms=1,
+)
+ERASED = Moved(person="ada", home=GONE, card=Card(kind="visa", holder="erased"), rooms=1)
+
+people: Kind[Moved] = Kind("person", lambda _, event: event)
+
+
+@pytest.fixture
+def keyring(mongo: MongoClient[dict[str, Any]], prefix: str) -> Keyring:
+    return Keyring(mongo[f"{prefix}_personal"])
+
+
+def document(codec: Codec, event: Event) -> dict[str, Any]:
+    recorded = (Recorded(event, "person-ada", 1),)
+    found = codec.document("cmd", (Write("person-ada", 1),), recorded, AT, META)
+    return {"_id": 1, **bson.decode(bson.encode(found), bson.CodecOptions(tz_aware=True))}
+
+
+def read(codec: Codec, stored: dict[str, Any]) -> Event:
+    return codec.commit(stored).events[0].event
+
+
+async def test_what_is_personal_is_sealed_and_opened_again(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    await keyring.provide("ada")
+    stored = document(codec, MOVED)
+    assert b"CANARY" not in bson.encode(stored)
+    data = stored["events"][0]["data"]
+    assert (data["person"], data["card"]["kind"], data["rooms"]) == ("ada", "visa", 1)
+    assert data["home"].startswith(MARK)
+    assert "note" not in data
+    assert read(codec, stored) == MOVED
+
+
+async def test_the_same_words_sealed_twice_look_different(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    await keyring.provide("ada")
+    one, other = (document(codec, MOVED)["events"][0]["data"]["home"] for _ in range(2))
+    assert one != other
+
+
+async def test_another_process_opens_it_with_the_key_in_the_database(
+    keyring: Keyring, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    await keyring.provide("ada")
+    stored = document(Codec((Moved,), keyring), MOVED)
+    another = Codec((Moved,), Keyring(mongo[f"{prefix}_personal"]))
+    another.prepare([stored])
+    assert read(another, stored) == MOVED
+
+
+async def test_without_its_key_it_is_erased_and_the_rest_stays(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    await keyring.provide("ada")
+    stored = document(codec, MOVED)
+    assert await keyring.renew("ada")
+    assert read(codec, stored) == MOVED  # the old key is there until it is deleted
+    await keyring.delete_old("ada")
+    assert read(codec, stored) == ERASED
+
+
+async def test_what_is_sealed_after_a_renewal_outlives_the_old_key(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    await keyring.provide("ada")
+    await keyring.renew("ada")
+    await keyring.provide("ada")
+    stored = document(codec, MOVED)
+    await keyring.delete_old("ada")
+    assert read(codec, stored) == MOVED
+
+
+async def test_nothing_is_sealed_with_a_key_that_was_not_looked_at_lately(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keyring.provide("ada")
+    keyring.sealer("ada")
+    monkeypatch.setattr("bus.keyring.time.monotonic", lambda: float("inf"))
+    with pytest.raises(KeyWanted):
+        keyring.sealer("ada")
+
+
+async def test_nobody_to_forget_is_no_news(keyring: Keyring) -> None:
+    assert not await keyring.renew("nobody")
+
+
+async def test_many_who_want_a_new_key_at_once_on_two_processes_get_the_same(
+    keyring: Keyring, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    other = Keyring(mongo[f"{prefix}_personal"])
+    names = [f"p{number}" for number in range(50)]
+    await asyncio.gather(*(ring.provide(name) for name in names for ring in (keyring, other)))
+    assert mongo[f"{prefix}_personal"]["keys"].count_documents({}) == 50
+    for name in names:
+        opened = other.open(keyring.sealer(name)(name.encode()))
+        assert opened == name.encode()
+
+
+async def test_tampered_bytes_are_no_event(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    await keyring.provide("ada")
+    stored = document(codec, MOVED)
+    data = stored["events"][0]["data"]
+    data["home"] = data["home"][:-1] + bytes([data["home"][-1] ^ 1])
+    with pytest.raises(ValidationError, match="not as it was sealed"):
+        read(codec, stored)
+
+
+def test_what_an_older_release_left_plain_is_read(keyring: Keyring) -> None:
+    plain = document(Codec((Moved,)), MOVED)
+    assert read(Codec((Moved,), keyring), plain) == MOVED
+
+
+def test_what_is_about_nobody_is_not_sealed(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    stored = document(codec, MOVED.model_copy(update={"person": None}))
+    assert stored["events"][0]["data"]["home"]["road"] == "CANARY Lane"
+
+
+async def test_over_a_wire_that_nobody_keeps_it_is_plain(keyring: Keyring) -> None:
+    codec = Codec((Moved,), keyring)
+    written = (Write("person-ada", 1),)
+    commit = Commit(1, "cmd", written, (Recorded(MOVED, "person-ada", 1),), AT, META)
+    assert codec.from_json(codec.to_json(commit)) == commit
+
+
+@pytest.fixture(params=[InProcess, Loopback])
+async def home(
+    request: pytest.FixtureRequest, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> AsyncIterator[Context]:
+    platform = Platform(mongo, None, prefix, request.param())
+    context = platform.context("people", (Moved,))
+    await platform.start(work=True)
+    yield context
+    await platform.stop()
+
+
+async def test_a_decision_waits_for_the_key_and_is_made_once(
+    home: Context, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    envelope = enveloped(Move(person="ada"))
+    decided = await home.streams.decide(people("ada"), lambda _: [MOVED], envelope, new=True)
+    assert decided.state == MOVED
+    raw: Any = next(mongo[f"{prefix}_people"]["log"].find_raw_batches())
+    assert b"person-ada" in raw
+    assert b"CANARY" not in raw
+    (commit,) = await home.log.history("person-ada")
+    assert commit.events[0].event == MOVED
