@@ -8,13 +8,14 @@ PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
+OSRM   := $(VENV)/osrm/.installed
 CODE   := $(wildcard src tests bench)
 UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: install run test faults fuzz check bench lock clean
 
-install: $(READY)
+install: $(READY) $(OSRM)
 
 $(READY): locks/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Storefold needs Python 3.11 or newer; name one: make PYTHON=...")'
@@ -23,15 +24,21 @@ $(READY): locks/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Real roads for the tests. The programs in the wheel need no Python, so that any takes the one for 3.12.
+$(OSRM): locks/osrm.txt | $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/osrm.txt --no-deps \
+	    --only-binary=:all: --python-version 3.12 --upgrade --target $(VENV)/osrm && touch $@ \
+	    || echo "no OSRM for this machine: the tests on real roads are skipped"
+
 run: $(READY)
 	$(BIN)/shop serve --demo --port $(PORT)
 
 # Four at once, on two cores too: a third of the time they wait for processes.
-test: $(READY)
+test: $(READY) $(OSRM)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
-faults: $(READY)
+faults: $(READY) $(OSRM)
 	$(BIN)/python -m pytest tests/faults tests/journeys -m long -s
 
 # Whatever happens to money, in other orders each time.
@@ -44,7 +51,7 @@ check: $(READY)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(READY) $(OSRM)
 	$(BIN)/python -m bench
 
 # The newest versions that pyproject.toml allows, for every platform at once.
@@ -52,6 +59,7 @@ lock: $(READY)
 	$(UV) pyproject.toml --all-extras --group dev --output-file locks/dev.txt
 	$(UV) pyproject.toml --extra embedded --extra tracing --constraint locks/dev.txt --output-file locks/run.txt
 	$(UV) --group build --constraint locks/dev.txt --output-file locks/build.txt
+	$(UV) --group osrm --output-file locks/osrm.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* build dist

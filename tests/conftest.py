@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from shop import embedded
+from tests.osrm import built, routed
 
 _numbers = itertools.cycle(range(16))  # a Redis has 16 databases
 
@@ -33,6 +34,13 @@ def mongo(servers: embedded.Servers) -> Iterator[MongoClient[dict[str, Any]]]:
         servers.mongodb_url, tz_aware=True, w="majority", journal=True
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def osrm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real OSRM with the roads of Liechtenstein, started when first asked for."""
+    with routed(built(tmp_path_factory.mktemp("osrm"))) as address:
+        yield address
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ CORE = named(PROJECT["project"]["dependencies"])
 EMBEDDED = named(PROJECT["project"]["optional-dependencies"]["embedded"])
 BUILD = named(PROJECT["dependency-groups"]["build"])
 DEV = named(PROJECT["dependency-groups"]["dev"])
+OSRM = named(PROJECT["dependency-groups"]["osrm"])
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.name))
@@ -51,6 +52,7 @@ def test_a_lock_holds_versions_and_hashes_and_no_address(lock: Path) -> None:
         ("run.txt", CORE | EMBEDDED),
         ("dev.txt", CORE | EMBEDDED | BUILD | DEV),
         ("build.txt", BUILD),
+        ("osrm.txt", OSRM),
     ],
 )
 def test_a_lock_holds_all_that_the_project_asks_for(lock: str, wanted: set[str]) -> None:

@@ -4,7 +4,7 @@ timers."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -57,6 +57,7 @@ class Platform:
         self._process = new_id()
         self._retries = retries
         self._young: list[tuple[Context, Documents[Any]]] = []  # not seen to have caught up yet
+        self._releases: list[Callable[[], Awaitable[None]]] = []
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
@@ -80,6 +81,10 @@ class Platform:
         self.contexts[name] = context
         return context
 
+    def at_stop(self, release: Callable[[], Awaitable[None]]) -> None:
+        """Have something let go of last of all: connections to the world outside, say."""
+        self._releases.append(release)
+
     async def start(self, *, work: bool, passing: bool = False) -> None:
         """Open the logs; with `work`, run readers and timers too: a `passing` process does so only
         while no other is there to."""
@@ -101,6 +106,7 @@ class Platform:
         await self._doorbell.stop()
         await asyncio.gather(*(context.feed.stop() for context in contexts))
         await asyncio.gather(*(context.log.close() for context in contexts))
+        await asyncio.gather(*(release() for release in self._releases))
 
     def ask(self, context: str) -> None:
         """Have a context's readers look what is asked of them, here and elsewhere."""

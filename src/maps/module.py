@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from bus.envelope import Envelope
 from bus.platform import Platform
+from maps.builtin_geocoder import Geocoder
+from maps.builtin_router import BuiltinRouter
 from maps.contract import Directions, Leg, Locate, Measure, MeasureMatrix, Place, Way
-from maps.geocoder import Geocoder
-from maps.router import directions, matrix, measure
+from maps.router import Matrix, Router
 
 
-def register(platform: Platform) -> Geocoder:
-    """Have maps answer on this platform's bus."""
+def register(platform: Platform, router: Router | None = None) -> Geocoder:
+    """Have maps answer on this platform's bus; the built-in `router` needs no network."""
+    roads = router or BuiltinRouter()
     geocoder = Geocoder()
 
     async def locate(query: Locate, envelope: Envelope[Locate]) -> Place:
         return await geocoder.locate(query.address)
 
-    async def measured(query: Measure, envelope: Envelope[Measure]) -> tuple[Leg | None, ...]:
-        return measure(query.origins, query.destination)
+    async def measure(query: Measure, envelope: Envelope[Measure]) -> tuple[Leg | None, ...]:
+        legs = await roads.matrix(query.origins, (query.destination,))
+        return tuple(leg for (leg,) in legs)
 
-    async def tabulated(
-        query: MeasureMatrix, envelope: Envelope[MeasureMatrix]
-    ) -> tuple[tuple[Leg | None, ...], ...]:
-        return matrix(query.origins, query.destinations)
+    async def measure_matrix(query: MeasureMatrix, envelope: Envelope[MeasureMatrix]) -> Matrix:
+        return await roads.matrix(query.origins, query.destinations)
 
-    async def directed(query: Directions, envelope: Envelope[Directions]) -> Way | None:
-        return directions(query.waypoints)
+    async def direct(query: Directions, envelope: Envelope[Directions]) -> Way | None:
+        return await roads.route(query.waypoints)
 
     platform.bus.handle(Locate, locate)
-    platform.bus.handle(Measure, measured)
-    platform.bus.handle(MeasureMatrix, tabulated)
-    platform.bus.handle(Directions, directed)
+    platform.bus.handle(Measure, measure)
+    platform.bus.handle(MeasureMatrix, measure_matrix)
+    platform.bus.handle(Directions, direct)
+    platform.at_stop(roads.close)
     return geocoder

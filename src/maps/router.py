@@ -1,56 +1,48 @@
-"""How far it is by road and how long it takes, as far as geometry alone can say."""
+"""What is asked of whoever knows the roads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from math import asin, cos, radians, sin, sqrt
+from collections.abc import Sequence
+from typing import Protocol
 
 from bus.messages import Position
 from maps.contract import Leg, Way
+from maps.earth import great_circle
 
-EARTH_RADIUS_M = 6_371_008.8
-"""The mean radius of the earth (IUGG, GRS 80)."""
+Matrix = tuple[tuple[Leg | None, ...], ...]
+"""Ways from each origin to each destination: a row an origin, `None` where no road leads."""
 
-DETOUR = 1.3
-"""How much longer a road is than the straight way."""
-
-SPEED_KMH = 50
-
-
-def great_circle(a: Position, b: Position) -> float:
-    """The straight way over the ground from `a` to `b` in metres, by the haversine formula."""
-    lat_a, lat_b = radians(a.lat), radians(b.lat)
-    lon = radians(b.lon - a.lon)
-    h = sin((lat_b - lat_a) / 2) ** 2 + cos(lat_a) * cos(lat_b) * sin(lon / 2) ** 2
-    return 2 * EARTH_RADIUS_M * asin(sqrt(min(h, 1.0)))  # rounding may carry antipodes beyond 1
+FAR_FROM_ROADS_M = 5_000
+"""How far from the nearest road nobody lives. Routers begin at the nearest road, however far that
+is, so that one would lead to a ship. The middle of a town, as gazetteers have it, may be a lake or
+a mountain; a farm is nearer."""
 
 
-def leg(origin: Position, destination: Position) -> Leg:
-    """The way by road, to the nearest metre; its time follows from that, to the nearest second."""
-    distance_m = round(great_circle(origin, destination) * DETOUR)
-    duration_s = round(distance_m * 3600 / (SPEED_KMH * 1000))
-    return Leg(distance_m=distance_m, duration_s=duration_s, source="builtin")
+class Router(Protocol):
+    """Knows roads. `name` is what its answers say as their `source`.
+
+    Raises `Unanswered` when it cannot tell, within some two seconds.
+    """
+
+    name: str
+
+    async def matrix(self, origins: Sequence[Position], destinations: Sequence[Position]) -> Matrix:
+        """How far it is from each origin to each destination: up to 100 of each."""
+        ...
+
+    async def route(self, waypoints: Sequence[Position]) -> Way | None:
+        """The way by road through 2 to 100 points, in this order; `None` where no road leads."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
 
 
-def measure(origins: Iterable[Position], destination: Position) -> tuple[Leg, ...]:
-    """The ways from many origins to one destination, in the order of the origins."""
-    return tuple(leg(origin, destination) for origin in origins)
+class Unanswered(Exception):
+    """A service outside gave no answer that can be used; the message says which, and why."""
 
 
-def matrix(
-    origins: Sequence[Position], destinations: Sequence[Position]
-) -> tuple[tuple[Leg, ...], ...]:
-    """The ways from each origin to each destination, a row an origin."""
-    return tuple(tuple(leg(origin, each) for each in destinations) for origin in origins)
-
-
-def directions(waypoints: Sequence[Position]) -> Way:
-    """The way through these points, straight from one to the next."""
-    legs = [leg(origin, destination) for origin, destination in pairwise(waypoints)]
-    return Way(
-        distance_m=sum(each.distance_m for each in legs),
-        duration_s=sum(each.duration_s for each in legs),
-        source="builtin",
-        line=tuple((point.lon, point.lat) for point in waypoints),
-    )
+def off_road(asked: Position, nearest: Position) -> bool:
+    """Whether what was asked for is too far from the nearest road to be reached by it."""
+    return great_circle(asked, nearest) > FAR_FROM_ROADS_M

@@ -32,6 +32,7 @@ from payment import balance_routes
 from payment import module as payment_module
 from payment import routes as payment_routes
 from payment.builtin import BuiltinGateway
+from shop import atlas
 from shop.doors import Doors
 from shop.keys import Keys
 from shop.secrets import signing_keys
@@ -139,7 +140,9 @@ class Shop(containers.DeclarativeContainer):
         stripe=providers.Singleton(stripe_gateway, settings),
     )
 
-    maps = providers.Singleton(maps_module.register, platform)
+    maps = providers.Singleton(
+        maps_module.register, platform, router=providers.Callable(atlas.router, settings)
+    )
     catalog = providers.Singleton(
         catalog_module.register, platform, currency=settings.provided.currency
     )

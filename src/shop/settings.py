@@ -89,6 +89,15 @@ StripeSecret = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None, AfterValidator(_needed_by_stripe)
 ]
 
+
+def _needed_by_maps(value: str | None, info: ValidationInfo) -> str | None:
+    if value is None and info.data.get("router") == "osrm":
+        raise ValueError("SHOP_ROUTER=osrm needs it: where your OSRM is, see docs/maps.md")
+    return value
+
+
+MapServer = Annotated[Annotated[str, AfterValidator(_web)] | None, AfterValidator(_needed_by_maps)]
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
 
 Whole = Annotated[NonNegativeInt, BeforeValidator(_whole)]
@@ -118,7 +127,8 @@ class Settings(BaseSettings):
     stripe_webhook_secret: StripeSecret = Field(None, repr=False, validate_default=True)
     stripe_return_url: Annotated[str, AfterValidator(_web)] | None = None
 
-    router: Literal["builtin"] = "builtin"
+    router: Literal["builtin", "osrm"] = "builtin"
+    osrm_url: MapServer = Field(None, validate_default=True)
     geocoder: Literal["builtin"] = "builtin"
     transport: Literal["inprocess", "loopback"] = "inprocess"
 

@@ -70,7 +70,8 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_STRIPE_API_KEY", "sk_test s3cret", "must match"),
         ("SHOP_STRIPE_API_BASE", "api.stripe.com", "https://host"),
         ("SHOP_STRIPE_RETURN_URL", "javascript:alert(1)", "https://host"),
-        ("SHOP_ROUTER", "osrm", "knows only 'builtin'"),
+        ("SHOP_ROUTER", "valhalla", "knows only 'builtin' or 'osrm'"),
+        ("SHOP_OSRM_URL", "osrm:5000", "https://host"),
         ("SHOP_GEOCODER", "nominatim", "knows only 'builtin'"),
         ("SHOP_TRANSPORT", "nats", "knows only 'inprocess' or 'loopback'"),
         ("SHOP_TARIFF_BASE", "-1", "whole number"),
@@ -110,6 +111,17 @@ def test_stripe_needs_its_secrets_and_nobody_else_does(monkeypatch: pytest.Monke
     shown = dict(listing(settings))
     assert shown["SHOP_STRIPE_API_KEY"] == shown["SHOP_STRIPE_WEBHOOK_SECRET"] == "***"
     assert "s3cret" not in f"{shown} {settings!r}"
+
+
+def test_a_router_needs_its_address_and_the_built_in_one_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load().osrm_url is None
+    monkeypatch.setenv("SHOP_ROUTER", "osrm")
+    with pytest.raises(BadSettings, match=r"^SHOP_OSRM_URL: SHOP_ROUTER=osrm needs it"):
+        load()
+    monkeypatch.setenv("SHOP_OSRM_URL", "http://127.0.0.1:5000")
+    assert load().osrm_url == "http://127.0.0.1:5000"
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

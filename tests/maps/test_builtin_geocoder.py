@@ -7,9 +7,9 @@ import pytest
 
 from bus.messages import Address, Position, Refused
 from maps import gazetteer
+from maps.builtin_geocoder import Geocoder
 from maps.contract import Place
 from maps.gazetteer import Gazetteer
-from maps.geocoder import Geocoder
 
 VADUZ = Position(lat=47.14151, lon=9.52154)
 

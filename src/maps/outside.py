@@ -1,0 +1,168 @@
+"""A service outside, asked over HTTP: with little patience, again where that may help, and not at
+all while it keeps failing.
+
+Positions and addresses are personal: neither what was asked nor what was answered is ever logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from maps.breaker import Breaker
+from maps.router import Unanswered
+
+PATIENCE = 2.0
+"""Seconds in which a question is answered, or not at all: a buyer waits for it."""
+
+PAUSES = (0.05, 0.15)
+"""Seconds before a question is asked again, about: as often as there are pauses."""
+
+PASSING = (429, 500, 502, 503, 504)
+"""What a service answers that may answer otherwise in a moment."""
+
+LARGEST = 8 * 1024 * 1024
+"""Bytes of an answer that are read. The course of a way across a continent takes one of them."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class Nonsense(ValueError):
+    """An answer that nobody can have meant."""
+
+
+class Declined(Exception):
+    """The service works, and does not answer this question."""
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+class Seen(BaseModel):
+    """What we look at of an answer; there may be more in it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Outside:
+    """A service at `base`, called `name` in what is logged."""
+
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._name = name
+        self._patience = patience
+        self._breaker = breaker or Breaker()
+        self._http = httpx.AsyncClient(
+            base_url=base,
+            # Unpacked, an answer may be a thousand times as large as what was read of it.
+            headers={"Accept-Encoding": "identity", **(headers or {})},
+            timeout=None,  # noqa: S113 - all of it is timed below
+        )
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Answer], T],
+        *,
+        longer: float = 0.0,
+        **how: Any,
+    ) -> T:
+        """What `read` makes of the answer; `longer` is seconds more of patience.
+
+        `read` raises `Nonsense` or pydantic's `ValidationError` for what is no answer, `Declined`
+        for what is none to this question. Raises `Unanswered`.
+        """
+        if not self._breaker.admits():
+            raise Unanswered(f"{self._name} is not asked at the moment, for it has failed")
+        patience = self._patience + longer
+        try:
+            async with asyncio.timeout(patience):
+                answer = await self._insist(method, path, patience / 2, how)
+            found = read(answer)
+        except Declined as error:
+            self._answered()
+            self._warn("declined", why=str(error))
+            raise Unanswered(f"{self._name} declined: {error}") from None
+        except (httpx.HTTPError, OSError, TimeoutError, Nonsense, ValidationError) as error:
+            raise self._failed(reason(error, patience)) from None
+        self._answered()
+        return found
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def _insist(
+        self, method: str, path: str, patience: float, how: Mapping[str, Any]
+    ) -> Answer:
+        """The answer to one of several attempts; each may take so long."""
+        for pause in PAUSES:
+            try:
+                async with asyncio.timeout(patience):
+                    answer = await self._once(method, path, how)
+                if answer.status not in PASSING:
+                    return answer
+            except (httpx.TransportError, TimeoutError):
+                pass
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+        return await self._once(method, path, how)
+
+    async def _once(self, method: str, path: str, how: Mapping[str, Any]) -> Answer:
+        async with self._http.stream(method, path, **how) as response:
+            body = bytearray()
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > LARGEST:
+                    raise Nonsense(f"it answered with more than {LARGEST:,} bytes")
+            return Answer(response.status_code, bytes(body))
+
+    def _answered(self) -> None:
+        if self._breaker.open:
+            self._warn("is_back")
+        self._breaker.succeeded()
+
+    def _failed(self, why: str) -> Unanswered:
+        self._breaker.failed()
+        self._warn("failed", why=why, breaker="open" if self._breaker.open else "closed")
+        return Unanswered(f"{self._name} failed: {why}")
+
+    def _warn(self, what: str, **facts: str) -> None:
+        event = f"maps.{self._name}_{what}"  # one a service: warnings of a kind are said seldom
+        log.warning(event, **facts)
+
+
+def reason(error: Exception, patience: float) -> str:
+    """Why there is no answer, without a word of what was asked or answered."""
+    match error:
+        case ValidationError():
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            if first["type"] == "json_invalid":
+                return "it answered no JSON"
+            where = ".".join(map(str, first["loc"]))
+            return f"it answered nonsense: {where or 'all of it'}: {first['type']}"
+        case TimeoutError():
+            return f"it did not answer within {patience:g} s"
+        case Nonsense():
+            return str(error)
+        case _:
+            return repr(error)

@@ -1,0 +1,91 @@
+"""A shop looks at the maps that its operator has set."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from bus.dispatch import Bus
+from bus.messages import Address, Money, Position, Refused
+from delivery.commands import AddWarehouse
+from delivery.contract import QuoteDelivery
+from maps.contract import Directions
+from shop import embedded
+from shop.running import assembled
+from shop.settings import Settings
+
+GOODS = Money(amount=100, currency="EUR")
+SCHAAN = Position(lat=47.167366, lon=9.509978)
+VADUZ = Position(lat=47.1371, lon=9.522728)
+SEA = Position(lat=43.0, lon=8.0)
+
+Open = Callable[..., AbstractAsyncContextManager[Bus]]
+
+
+def at(position: Position) -> Address:
+    return Address(
+        house_number="1",
+        road="Weg",
+        district="Schaan",
+        postcode="1",
+        country="LI",
+        position=position,
+    )
+
+
+@pytest.fixture
+def opened(servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], tmp_path: Path) -> Open:
+    """Opens a shop with a warehouse in Schaan: its bus."""
+
+    @asynccontextmanager
+    async def start(**settings: Any) -> AsyncIterator[Bus]:
+        prefix = f"atlas{uuid4().hex[:10]}"
+        parts = assembled(
+            Settings(
+                _env_file=None,
+                data_dir=tmp_path,
+                mongodb_url=servers.mongodb_url,
+                redis_url=servers.redis_url,
+                mongodb_prefix=prefix,
+                **settings,
+            )
+        )
+        platform = parts.platform()
+        await platform.start(work=False)
+        try:
+            add = AddWarehouse(warehouse_id="schaan", name="Schaan", address=at(SCHAAN))
+            await platform.bus.send(add)
+            yield platform.bus
+        finally:
+            await platform.stop()
+            await parts.redis().aclose()
+            parts.mongo().close()
+            for database in mongo.list_database_names():
+                if database.startswith(prefix):
+                    mongo.drop_database(database)
+
+    return start
+
+
+async def test_a_quote_follows_the_roads_and_refuses_the_sea(opened: Open, osrm: str) -> None:
+    async with opened(router="osrm", osrm_url=osrm) as bus:
+        quote = await bus.ask(QuoteDelivery(destination=at(VADUZ), goods=GOODS))
+        assert quote.distance_m == pytest.approx(4_092, rel=0.02)
+        way = await bus.ask(Directions(waypoints=(SCHAAN, VADUZ)))
+        assert way
+        assert way.source == "osrm"
+        assert len(way.line) > 50
+        with pytest.raises(Refused) as refused:
+            await bus.ask(QuoteDelivery(destination=at(SEA), goods=GOODS))
+        assert refused.value.code == "unreachable"
+        assert "no road leads" in refused.value.message
+
+
+async def test_a_shop_whose_router_is_away_quotes_by_geometry(opened: Open) -> None:
+    async with opened(router="osrm", osrm_url="http://127.0.0.1:9") as bus:
+        quote = await bus.ask(QuoteDelivery(destination=at(VADUZ), goods=GOODS))
+        assert quote.distance_m == 4_551
