@@ -21,9 +21,10 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def locked(name: str) -> dict[str, Requirement]:
-    """Every package of a lock."""
+    """Every package of a lock, as this Python has it where others have another version."""
     text = (ROOT / "locks" / name).read_text().replace("\\\n", " ")
-    pins = (Requirement(line.split(" --hash=")[0]) for line in text.splitlines())
+    pins = [Requirement(line.split(" --hash=")[0]) for line in text.splitlines()]
+    pins.sort(key=lambda pin: pin.marker is None or pin.marker.evaluate())
     return {canonicalize_name(pin.name): pin for pin in pins}
 
 

@@ -4,9 +4,9 @@ Glossary: a *warehouse* is where goods set out from; a *tariff* says what a way 
 brings the goods of one reference to one destination; a *checkpoint* is what the carrier said of it,
 where and when; it *ends* when the goods are delivered or back with us, or when nobody comes at all.
 
-In: `QuoteDelivery`, `ScheduleDelivery`, `CancelDelivery`, `GetDelivery` (see `contract`), and from
-carriers and the shop's own people `RecordCheckpoint`, `AddWarehouse`, `ListDeliveries`,
-`ListWarehouses` (see `commands`). Asks `maps.Locate` and `maps.Measure`.
+In: `QuoteDelivery`, `ScheduleDelivery`, `CancelDelivery`, `GetDelivery`, `AwaitDelivery` (see
+`contract`), and from carriers and the shop's own people `RecordCheckpoint`, `AddWarehouse`,
+`ListDeliveries`, `ListWarehouses` (see `commands`). Asks `maps.Locate` and `maps.Measure`.
 Out: `DeliveryScheduled`, `DeliveryPickedUp`, `DeliveryDelivered`, `DeliveryReturned`,
 `DeliveryCancelled`.
 """
