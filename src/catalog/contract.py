@@ -34,11 +34,13 @@ class Lot(Model):
 
 
 class Taken(Model):
-    """So many pieces of a SKU, from where."""
+    """So many pieces of a SKU, from where. Where several warehouses each send a part, `sent_by`
+    says whose part they are in."""
 
     sku: str
     quantity: int
     warehouse_id: str
+    sent_by: str | None = None
 
 
 class Offer(Model):
@@ -73,11 +75,19 @@ class GetOffers(Query[Offers], name="catalog.GetOffers"):
     pieces: tuple[Lot, ...] = Field(min_length=1, max_length=1000)
 
 
+class FindShort(Query[tuple[str, ...]], name="catalog.FindShort"):
+    """Which of these SKUs would be short, were so many pieces of them to come from these
+    warehouses, nearest first? None: they can be reserved, as things stand."""
+
+    pieces: tuple[Lot, ...] = Field(min_length=1, max_length=1000)
+    warehouses: tuple[Id, ...] = Field(default=(), max_length=1000)
+
+
 class ReserveStock(Command[None], name="catalog.ReserveStock"):
     """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied`.
 
-    The first of the `warehouses`, nearest first, that has everything serves. The prices must be
-    those of the moment at which it was ordered.
+    The first of the `warehouses`, nearest first, that has everything serves; where none has, the
+    fewest that together do. The prices must be those of the moment at which it was ordered.
     """
 
     reservation_id: Id
@@ -100,14 +110,15 @@ class ReleaseStock(Command[None], name="catalog.ReleaseStock"):
 
 
 class ShipStock(Command[None], name="catalog.ShipStock"):
-    """The pieces have left the house."""
+    """The pieces have left the house: all, or those that one of several warehouses sends."""
 
     reservation_id: Id
+    warehouse_id: Id | None = None
 
 
 class RestockStock(Command[None], name="catalog.RestockStock"):
     """Pieces of a shipped reservation came back: `restock` are fit to be sold again, `write_off`
-    are not. Once for each `return_id`.
+    are not. Once for each `return_id`. A `warehouse_id` says that they are what this one had sent.
 
     Refused with `unknown_reservation`, `not_shipped`, and with `above_shipped` when more would have
     come back than had left.
@@ -115,13 +126,18 @@ class RestockStock(Command[None], name="catalog.RestockStock"):
 
     reservation_id: Id
     return_id: Id
+    warehouse_id: Id | None = None
     restock: tuple[Lot, ...] = Field(default=(), max_length=1000)
     write_off: tuple[Lot, ...] = Field(default=(), max_length=1000)
 
 
 class StockReserved(Event, name="catalog.StockReserved"):
     """All lines are kept until `expires_at`, to be sent from a warehouse (`*`: whichever). They are
-    `taken` from there, or all from the pieces that are kept anywhere if nothing is said."""
+    `taken` from there, or all from the pieces that are kept anywhere if nothing is said.
+
+    Where several warehouses send them, every piece `taken` says by whom it is sent, part by part;
+    `warehouse_id` is the first of them.
+    """
 
     reservation_id: str
     lines: tuple[Line, ...]
@@ -131,8 +147,8 @@ class StockReserved(Event, name="catalog.StockReserved"):
 
 
 class StockDenied(Event, name="catalog.StockDenied"):
-    """Nothing is kept: no warehouse has enough of these SKUs, or they no longer cost what the buyer
-    was told."""
+    """Nothing is kept: no few warehouses together have enough of these SKUs, or they no longer cost
+    what the buyer was told."""
 
     reservation_id: str
     reason: Literal["out_of_stock", "price_changed"]

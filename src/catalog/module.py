@@ -20,6 +20,7 @@ from catalog.commands import (
 )
 from catalog.contract import (
     AllocateStock,
+    FindShort,
     GetCurrency,
     GetOffers,
     ReleaseStock,
@@ -46,6 +47,7 @@ from catalog.reservation import ReservationAllocated, ReservationEvent, Reservat
 from catalog.search import Search
 from catalog.sheets import Office
 from catalog.shelves import Shelves
+from catalog.sourcing import MOST_SHIPMENTS
 from catalog.stock_commands import (
     AdjustStock,
     AllowBackorder,
@@ -62,11 +64,14 @@ from catalog.window import Window
 EVENTS = (*get_args(ProductEvent), *get_args(ItemEvent), *get_args(ReservationEvent))
 
 
-def register(platform: Platform, *, currency: str = "EUR") -> Context:
-    """Put the catalog on the platform; it sells in one currency (ISO 4217)."""
+def register(
+    platform: Platform, *, currency: str = "EUR", most_shipments: int = MOST_SHIPMENTS
+) -> Context:
+    """Put the catalog on the platform; it sells in one currency (ISO 4217), and no more than so
+    many warehouses share an order."""
     home = platform.context("catalog", events=EVENTS, timed=(LapseReservation,))
     gallery = Gallery(GridFSBucket(home.database, "pictures", write_concern=MAJORITY))
-    room = Storeroom(home.streams, currency)
+    room = Storeroom(home.streams, currency, most_shipments)
     shelves = Shelves(home.streams, gallery, currency)
     cards = home.view(PRODUCTS)
     window = Window(home, Search(home, cards, currency), gallery, currency)
@@ -74,6 +79,7 @@ def register(platform: Platform, *, currency: str = "EUR") -> Context:
     bus = platform.bus
 
     bus.handle(GetOffers, room.offers)
+    bus.handle(FindShort, room.find_short)
     bus.handle(ReserveStock, room.reserve)
     bus.handle(AllocateStock, room.allocate)
     bus.handle(ReleaseStock, room.release)

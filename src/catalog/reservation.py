@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
-from bus.messages import Event, NotFound, Refused
+from bus.messages import Event, NotFound
+from catalog import item
 from catalog.contract import (
     ANYWHERE,
     AllocationFailed,
@@ -19,32 +20,30 @@ from catalog.contract import (
     Lot,
     ReservationLapsed,
     ReserveStock,
-    RestockStock,
     StockDenied,
     StockReserved,
     Taken,
 )
-from catalog.item import (
-    Item,
-    ItemAllocated,
-    ItemDeallocated,
-    ItemReleased,
-    ItemReserved,
-    ItemRestocked,
-    ItemShipped,
-)
+from catalog.item import Item, ItemAllocated, ItemDeallocated, ItemReleased, ItemReserved
 from catalog.prices import price_at
 from catalog.sourcing import (
+    MOST_SHIPMENTS,
     Items,
     Pieces,
+    first_of,
     lacking,
+    less,
     pieces_of,
     ran_low,
-    server,
+    sent_by,
+    servers,
+    shared_out,
     short_at,
     sum_of,
     taken_from,
 )
+
+E = TypeVar("E", bound=Event)
 
 
 class ReservationAllocated(Event, name="catalog.ReservationAllocated"):
@@ -61,18 +60,21 @@ class ReservationReleased(Event, name="catalog.ReservationReleased"):
 
 
 class ReservationShipped(Event, name="catalog.ReservationShipped"):
-    """The pieces have left the house."""
+    """The pieces have left the house: all that were still there, or the part of one warehouse."""
 
     reservation_id: str
+    warehouse_id: str | None = None
 
 
 class ReservationReturned(Event, name="catalog.ReservationReturned"):
-    """Pieces of it came back: some are on the shelf again, what was written off is not."""
+    """Pieces of it came back: some are on the shelf again, what was written off is not. A
+    `warehouse_id` says whose part they were in."""
 
     reservation_id: str
     return_id: str
     restock: tuple[Lot, ...]
     write_off: tuple[Lot, ...]
+    warehouse_id: str | None = None
 
 
 ReservationEvent = (
@@ -91,14 +93,43 @@ Status = Literal["held", "allocated", "shipped", "released", "lapsed", "denied",
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is kept and where, how far it has come, and what of it came back by which returns."""
+    """What is kept and where, how far it has come, and what of it came back by which returns.
+
+    It has `left` from these warehouses, in this order, and is `shipped` once it has from all that
+    send a part; what came `back` is told from where it had been taken.
+    """
 
     status: Status
     pieces: Pieces = field(default_factory=dict)
     warehouse_id: str = ANYWHERE
     taken: tuple[Taken, ...] = ()
+    left: tuple[str, ...] = ()
     returned: Pieces = field(default_factory=dict)
+    back: tuple[Taken, ...] = ()
     returns: tuple[str, ...] = ()
+
+    def sender(self, part: Taken) -> str:
+        """Who sends these pieces."""
+        return part.sent_by or self.warehouse_id
+
+    def part(self, warehouse_id: str) -> tuple[Taken, ...]:
+        """What a warehouse sends."""
+        return tuple(part for part in self.taken if self.sender(part) == warehouse_id)
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Whoever sends a part that has not left."""
+        return tuple(dict.fromkeys(self.sender(part) for part in self.here))
+
+    @property
+    def here(self) -> tuple[Taken, ...]:
+        """What has not left."""
+        return tuple(part for part in self.taken if self.sender(part) not in self.left)
+
+    @property
+    def sent(self) -> tuple[Taken, ...]:
+        """What has left, in the order in which it did."""
+        return tuple(part for id in self.left for part in self.part(id))
 
 
 def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservation:
@@ -111,27 +142,52 @@ def evolve(reservation: Reservation | None, event: ReservationEvent) -> Reservat
             return Reservation("held", pieces, warehouse_id, taken)
         case StockDenied():
             return Reservation("denied")
-        case ReservationAllocated(taken=taken):
-            return replace(now, status="allocated", taken=taken or now.taken)
+        case ReservationAllocated(taken=anew):
+            taken = (*now.sent, *anew) if anew else now.taken
+            return replace(now, status="allocated", taken=taken)
         case ReservationReleased():
             return replace(now, status="released")
         case ReservationLapsed():
             return replace(now, status="lapsed")
-        case ReservationShipped():
-            return replace(now, status="shipped")
-        case ReservationReturned(return_id=return_id, restock=restock, write_off=write_off):
-            back = sum_of(now.returned, pieces_of(restock), pieces_of(write_off))
-            return replace(now, returned=back, returns=(*now.returns, return_id))
+        case ReservationShipped(warehouse_id=one):
+            now = replace(now, left=(*now.left, *((one,) if one else now.senders)))
+            return now if now.here else replace(now, status="shipped")
+        case ReservationReturned(return_id=return_id):
+            fit, spoilt = came_back(now, event)
+            returned = sum_of(now.returned, pieces_of((*fit, *spoilt)))
+            back, returns = (*now.back, *fit, *spoilt), (*now.returns, return_id)
+            return replace(now, returned=returned, back=back, returns=returns)
         case AllocationFailed():
             return replace(now, status="failed")
         case _:
             assert_never(event)
 
 
+def outside(kept: Reservation, warehouse_id: str | None = None) -> tuple[Taken, ...]:
+    """What has left and is not back, of all or of what one warehouse has sent."""
+    sent = (part for part in kept.sent if warehouse_id in (None, kept.sender(part)))
+    return less(sent, kept.back)
+
+
+def came_back(
+    kept: Reservation, event: ReservationReturned
+) -> tuple[tuple[Taken, ...], tuple[Taken, ...]]:
+    """Where what came back had been taken from: the pieces that are fit, and those that are not. Of
+    what left first the first came back, for no piece tells which it is."""
+    out = outside(kept, event.warehouse_id)
+    fit = first_of(out, pieces_of(event.restock))
+    return fit, first_of(less(out, fit), pieces_of(event.write_off))
+
+
 def reserve(
-    reservation: Reservation | None, items: Items, wanted: ReserveStock, now: datetime
+    reservation: Reservation | None,
+    items: Items,
+    wanted: ReserveStock,
+    now: datetime,
+    most: int = MOST_SHIPMENTS,
 ) -> list[Event]:
-    """Keep every line until `expires_at`, or deny all of it: `price_changed`, `out_of_stock`."""
+    """Keep every line until `expires_at`, at one warehouse or at no more than `most` that each send
+    a part, or deny all of it: `price_changed`, `out_of_stock`."""
     if reservation is not None:
         return []
     id, at = wanted.reservation_id, wanted.ordered_at or now
@@ -139,16 +195,16 @@ def reserve(
     if repriced:
         return [StockDenied(reservation_id=id, reason="price_changed", skus=tuple(repriced))]
     pieces = pieces_of(wanted.lines)
-    warehouse = server(items, pieces, wanted.warehouses)
-    if warehouse is None:
+    few = servers(items, pieces, wanted.warehouses, most)
+    if not few:
         short = lacking(items, pieces, wanted.warehouses)
         return [StockDenied(reservation_id=id, reason="out_of_stock", skus=short)]
-    taken = taken_from(items, pieces, warehouse)
+    taken = shared_out(items, pieces, few) if few[1:] else taken_from(items, pieces, few[0])
     kept = StockReserved(
         reservation_id=id,
         lines=wanted.lines,
         expires_at=wanted.expires_at,
-        warehouse_id=warehouse,
+        warehouse_id=few[0],
         taken=() if all(part.warehouse_id == ANYWHERE for part in taken) else taken,
     )
     return [kept, *each(ItemReserved, taken), *ran_low(items, pieces)]
@@ -161,18 +217,9 @@ def allocate(reservation: Reservation | None, items: Items, id: str) -> list[Eve
         case "allocated" | "shipped" | "failed":
             return []
         case "held":
-            return [ReservationAllocated(reservation_id=id), *each(ItemAllocated, kept.taken)]
+            return [ReservationAllocated(reservation_id=id), *each(ItemAllocated, kept.here)]
         case "lapsed":
-            short = short_at(items, kept.pieces, kept.warehouse_id)
-            if short:
-                return [AllocationFailed(reservation_id=id, skus=short)]
-            taken = taken_from(items, kept.pieces, kept.warehouse_id)
-            return [
-                ReservationAllocated(reservation_id=id, taken=taken),
-                *each(ItemReserved, taken),
-                *each(ItemAllocated, taken),
-                *ran_low(items, kept.pieces),
-            ]
+            return take_again(kept, items, id)
         case "released" | "denied":
             skus = tuple(kept.pieces)
             return [AllocationFailed(reservation_id=id, skus=skus)]
@@ -180,104 +227,51 @@ def allocate(reservation: Reservation | None, items: Items, id: str) -> list[Eve
             assert_never(kept.status)
 
 
+def take_again(kept: Reservation, items: Items, id: str) -> list[Event]:
+    """What has lapsed is taken anew, each part for whom it was; or it fails, with what is short."""
+    now, anew = dict(items), list[Taken]()
+    for sender in kept.senders:
+        part = kept.part(sender)
+        if short := short_at(now, pieces_of(part), sender):
+            return [AllocationFailed(reservation_id=id, skus=short)]
+        again = sent_by(part[0].sent_by, taken_from(now, pieces_of(part), sender))
+        for taken in each(ItemReserved, again):
+            now[taken.sku] = item.evolve(now[taken.sku], taken)
+        anew += again
+    return [
+        ReservationAllocated(reservation_id=id, taken=tuple(anew)),
+        *each(ItemReserved, anew),
+        *each(ItemAllocated, anew),
+        *ran_low(items, pieces_of(anew)),
+    ]
+
+
 def release(reservation: Reservation | None, id: str) -> list[Event]:
-    """Nobody wants it any more. Does nothing once it has left the house.
+    """Nobody wants it any more. What has left the house has left.
 
     An unknown reservation is released as well: should its request come after all, it came too late.
     """
+    released = ReservationReleased(reservation_id=id)
     if reservation is None:
-        return [ReservationReleased(reservation_id=id)]
+        return [released]
     match reservation.status:
         case "held":
-            freed = each(ItemReleased, reservation.taken)
+            return [released, *each(ItemReleased, reservation.here)]
         case "allocated":
-            freed = each(ItemDeallocated, reservation.taken)
+            return [released, *each(ItemDeallocated, reservation.here)]
         case "lapsed":
-            freed = []
+            return [released]
         case "released" | "shipped" | "denied" | "failed":
             return []
         case _:
             assert_never(reservation.status)
-    return [ReservationReleased(reservation_id=id), *freed]
 
 
 def lapse(reservation: Reservation | None, id: str) -> list[Event]:
     """Time is up: whoever has not paid by now loses the pieces."""
     if reservation is None or reservation.status != "held":
         return []
-    return [ReservationLapsed(reservation_id=id), *each(ItemReleased, reservation.taken)]
-
-
-def ship(reservation: Reservation | None, id: str) -> list[Event]:
-    """The pieces have left the house; refused with `not_reserved` when none were kept any more."""
-    kept = known(reservation, id)
-    match kept.status:
-        case "shipped":
-            return []
-        case "allocated":
-            return [ReservationShipped(reservation_id=id), *each(ItemShipped, kept.taken)]
-        case "held":  # what is gone is gone, paid or not
-            return [
-                ReservationShipped(reservation_id=id),
-                *each(ItemAllocated, kept.taken),
-                *each(ItemShipped, kept.taken),
-            ]
-        case "released" | "lapsed" | "denied" | "failed":
-            raise Refused(
-                "not_reserved",
-                f"reservation {id} has been {kept.status}, so nothing was kept that could be "
-                "shipped: count the stock of its SKUs",
-                reservation_id=id,
-                status=kept.status,
-            )
-        case _:
-            assert_never(kept.status)
-
-
-def restock(reservation: Reservation | None, back: RestockStock) -> list[Event]:
-    """Pieces came back, and those that are fit go on the shelf again; once for each return.
-
-    Refused with `not_shipped`, and with `above_shipped` when that would be more than had left.
-    """
-    id = back.reservation_id
-    kept = known(reservation, id)
-    if back.return_id in kept.returns:
-        return []
-    if kept.status != "shipped":
-        raise Refused(
-            "not_shipped",
-            f"return {back.return_id} brings back pieces of reservation {id}, which is "
-            f"{kept.status}: bring it again in a moment, and if that does not help, count the "
-            "stock of its SKUs",
-            reservation_id=id,
-            status=kept.status,
-        )
-    fit = pieces_of(back.restock)
-    returned = sum_of(kept.returned, fit, pieces_of(back.write_off))
-    above = tuple(sku for sku, pieces in returned.items() if pieces > kept.pieces.get(sku, 0))
-    if above:
-        raise Refused(
-            "above_shipped",
-            f"return {back.return_id} brings back more of {', '.join(above)} than had left with "
-            f"reservation {id}: count the stock of these SKUs",
-            reservation_id=id,
-            skus=above,
-        )
-    came_back = ReservationReturned(
-        reservation_id=id,
-        return_id=back.return_id,
-        restock=back.restock,
-        write_off=back.write_off,
-    )
-    return [came_back, *each(ItemRestocked, shelved(kept, fit))]
-
-
-def shelved(kept: Reservation, fit: Pieces) -> tuple[Taken, ...]:
-    """Where what came back goes: where its like was taken from."""
-    place = {part.sku: part.warehouse_id for part in reversed(kept.taken)}
-    return tuple(
-        Taken(sku=sku, quantity=quantity, warehouse_id=place[sku]) for sku, quantity in fit.items()
-    )
+    return [ReservationLapsed(reservation_id=id), *each(ItemReleased, reservation.here)]
 
 
 def known(reservation: Reservation | None, id: str) -> Reservation:
@@ -294,7 +288,7 @@ def costs_otherwise(item: Item | None, line: Line, at: datetime) -> bool:
     return price_at(item.prices, line.unit_price.currency, at) != line.unit_price
 
 
-def each(event: Callable[..., Event], taken: Iterable[Taken]) -> list[Event]:
+def each(event: Callable[..., E], taken: Iterable[Taken]) -> list[E]:
     """The same for every part of what is kept."""
     return [
         event(sku=part.sku, quantity=part.quantity, warehouse_id=part.warehouse_id)

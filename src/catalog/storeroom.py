@@ -10,10 +10,11 @@ from typing import Any
 from bus.envelope import Envelope
 from bus.messages import Event, NotFound, now
 from bus.streams import Happening, Kind, States, Stream, Streams
-from catalog import item, reservation
+from catalog import item, reservation, shipping
 from catalog import stock as rules
 from catalog.contract import (
     AllocateStock,
+    FindShort,
     GetOffers,
     Offer,
     Offers,
@@ -25,7 +26,7 @@ from catalog.contract import (
 from catalog.item import Item, ItemEvent, Level
 from catalog.prices import price_at
 from catalog.reservation import Reservation
-from catalog.sourcing import Items, pieces_of, stocked
+from catalog.sourcing import MOST_SHIPMENTS, Items, lacking, pieces_of, servers, stocked
 from catalog.stock_commands import (
     AdjustStock,
     AllowBackorder,
@@ -44,10 +45,12 @@ reservations = Kind("reservation", reservation.evolve)
 
 @dataclass(frozen=True, slots=True)
 class Storeroom:
-    """Keeps stock for those who have ordered it, and counts what there is."""
+    """Keeps stock for those who have ordered it, at one warehouse or at no more than `most`, and
+    counts what there is."""
 
     streams: Streams
     currency: str
+    most: int = MOST_SHIPMENTS
 
     async def reserve(self, command: ReserveStock, envelope: Envelope[ReserveStock]) -> None:
         """All lines, or none."""
@@ -55,7 +58,7 @@ class Storeroom:
         skus = dict.fromkeys(line.sku for line in command.lines)
 
         def decide(kept: Reservation | None, found: Items) -> list[Event]:
-            return reservation.reserve(kept, found, command, now())
+            return reservation.reserve(kept, found, command, now(), self.most)
 
         await self._decide(own, skus, decide, envelope, new=own)
 
@@ -70,14 +73,14 @@ class Storeroom:
         await self._settle(id, lambda kept, _: reservation.release(kept, id), envelope)
 
     async def ship(self, command: ShipStock, envelope: Envelope[ShipStock]) -> None:
-        """It has left the house."""
-        id = command.reservation_id
-        await self._settle(id, lambda kept, _: reservation.ship(kept, id), envelope)
+        """It has left the house, or a part of it."""
+        id, part = command.reservation_id, command.warehouse_id
+        await self._settle(id, lambda kept, _: shipping.ship(kept, id, part), envelope)
 
     async def restock(self, command: RestockStock, envelope: Envelope[RestockStock]) -> None:
         """Some of it came back."""
         await self._settle(
-            command.reservation_id, lambda kept, _: reservation.restock(kept, command), envelope
+            command.reservation_id, lambda kept, _: shipping.restock(kept, command), envelope
         )
 
     async def lapse(self, command: LapseReservation, envelope: Envelope[LapseReservation]) -> None:
@@ -88,21 +91,27 @@ class Storeroom:
     async def offers(self, query: GetOffers, envelope: Envelope[GetOffers]) -> Offers:
         """What is sold under these SKUs, and who has it, from memory."""
         pieces = pieces_of(query.pieces)
-        loaded = await self.streams.load_all([items(sku) for sku in pieces])
-        found = dict(zip(pieces, loaded, strict=True))
+        found = await self._found(pieces)
         offers = (offer(sku, one, self.currency, now()) for sku, one in found.items())
         return Offers(
             offers=tuple(each for each in offers if each is not None),
             stocked=stocked(found, pieces),
         )
 
+    async def find_short(self, query: FindShort, envelope: Envelope[FindShort]) -> tuple[str, ...]:
+        """What these warehouses could not send, by the rules of a reservation; from memory."""
+        pieces = pieces_of(query.pieces)
+        found = await self._found(pieces)
+        if servers(found, pieces, query.warehouses, self.most):
+            return ()
+        return lacking(found, pieces, query.warehouses)
+
     async def stock(self, query: GetStock, envelope: Envelope[GetStock]) -> tuple[StockLevel, ...]:
         """All counters of these SKUs."""
         skus = tuple(dict.fromkeys(query.skus))
-        found = await self.streams.load_all([items(sku) for sku in skus])
         return tuple(
             level(sku, one, self.currency, now())
-            for sku, one in zip(skus, found, strict=True)
+            for sku, one in (await self._found(skus)).items()
             if one is not None
         )
 
@@ -140,6 +149,11 @@ class Storeroom:
         """How few are few."""
         sku, threshold, why = command.sku, command.threshold, command.reason
         await self._change(sku, lambda it: rules.set_low_stock(it, sku, threshold, why), envelope)
+
+    async def _found(self, skus: Iterable[str]) -> Items:
+        names = tuple(skus)
+        loaded = await self.streams.load_all([items(sku) for sku in names])
+        return dict(zip(names, loaded, strict=True))
 
     async def _change(
         self, sku: str, rule: Callable[[Item], list[Event]], envelope: Envelope[Any]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bus.messages import Event, Money
-from catalog import item, reservation
+from catalog import item, reservation, shipping
 from catalog.contract import Line, Lot, ReserveStock, RestockStock
 from catalog.item import Item, ItemEvent, ItemListed, StockAdjusted
 from catalog.reservation import Reservation, ReservationEvent
@@ -33,9 +33,15 @@ def lots(**pieces: int) -> tuple[Lot, ...]:
 
 
 def back(
-    restock: tuple[Lot, ...] = (), write_off: tuple[Lot, ...] = (), *, by: str = "ret_1"
+    restock: tuple[Lot, ...] = (),
+    write_off: tuple[Lot, ...] = (),
+    *,
+    by: str = "ret_1",
+    to: str | None = None,
 ) -> RestockStock:
-    return RestockStock(reservation_id="r1", return_id=by, restock=restock, write_off=write_off)
+    return RestockStock(
+        reservation_id="r1", return_id=by, restock=restock, write_off=write_off, warehouse_id=to
+    )
 
 
 class Room:
@@ -55,9 +61,11 @@ class Room:
                 self.reservations[id] = reservation.evolve(self.reservations.get(id), event)
         return [type(event).__name__ for event in events]
 
-    def reserve(self, *lines: Line, id: str = "r1", near: tuple[str, ...] = ()) -> list[str]:
-        order = wanted(*lines, id=id, near=near)
-        return self.do(id, reservation.reserve(self.reservations.get(id), self.items, order, NOW))
+    def reserve(
+        self, *lines: Line, id: str = "r1", near: tuple[str, ...] = (), most: int = 2
+    ) -> list[str]:
+        kept, order = self.reservations.get(id), wanted(*lines, id=id, near=near)
+        return self.do(id, reservation.reserve(kept, self.items, order, NOW, most))
 
     def allocate(self, id: str = "r1") -> list[str]:
         kept = self.reservations.get(id)
@@ -69,12 +77,12 @@ class Room:
     def lapse(self, id: str = "r1") -> list[str]:
         return self.do(id, reservation.lapse(self.reservations.get(id), id))
 
-    def ship(self, id: str = "r1") -> list[str]:
-        return self.do(id, reservation.ship(self.reservations.get(id), id))
+    def ship(self, id: str = "r1", part: str | None = None) -> list[str]:
+        return self.do(id, shipping.ship(self.reservations.get(id), id, part))
 
     def restock(self, wanted: RestockStock) -> list[str]:
         id = wanted.reservation_id
-        return self.do(id, reservation.restock(self.reservations.get(id), wanted))
+        return self.do(id, shipping.restock(self.reservations.get(id), wanted))
 
     def counters(self, sku: str = "MUG") -> tuple[int, int, int]:
         """On hand, reserved, allocated."""

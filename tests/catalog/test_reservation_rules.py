@@ -3,7 +3,7 @@
 import pytest
 
 from bus.messages import NotFound, Refused
-from catalog import reservation
+from catalog import reservation, shipping
 from catalog.contract import AllocationFailed, StockDenied, StockReserved
 from catalog.item import ItemReserved, ItemRestocked
 from catalog.reservation import ReservationReturned
@@ -180,7 +180,7 @@ def shipped() -> Room:
 
 def test_what_is_fit_is_on_the_shelf_again_and_the_rest_is_written_off() -> None:
     room = shipped()
-    events = reservation.restock(room.reservations["r1"], back(lots(MUG=2), lots(MUG=1, BOWL=1)))
+    events = shipping.restock(room.reservations["r1"], back(lots(MUG=2), lots(MUG=1, BOWL=1)))
     assert events == [
         ReservationReturned(
             reservation_id="r1",

@@ -11,6 +11,7 @@ from bus.platform import Platform
 from catalog.commands import ChangePrice
 from catalog.contract import (
     AllocateStock,
+    FindShort,
     GetOffers,
     Offer,
     Offers,
@@ -20,7 +21,7 @@ from catalog.contract import (
     StockDenied,
     StockReserved,
 )
-from catalog.stock_commands import GetStock, StockLevel
+from catalog.stock_commands import GetStock, ReceiveStock, StockLevel
 from tests.catalog.conftest import EITHER, Stock, until
 from tests.catalog.histories import DEARER, LATER, PRICE, back, line, lots, wanted
 
@@ -91,6 +92,28 @@ async def test_several_skus_are_kept_together_or_not_at_all(
     assert min(one.available for one in found.values()) >= 0
     # Whoever was denied was short of something: no basket could have been kept in its place.
     assert sum(one.available == 0 for one in found.values()) >= 2
+
+
+async def test_pieces_in_two_warehouses_are_shared_by_many_at_once_and_none_is_kept_twice(
+    platform: Platform, home: Context, stock: Stock
+) -> None:
+    await stock(MUG=0, BOWL=0)
+    send, near = platform.bus.send, ("vaduz", "zurich")
+    for sku, place, pieces in (("MUG", "vaduz", 15), ("MUG", "zurich", 16), ("BOWL", "zurich", 9)):
+        await send(ReceiveStock(sku=sku, quantity=pieces, warehouse_id=place))
+    pair = (line("MUG", 2), line("BOWL"))
+    short = FindShort(pieces=lots(MUG=2, BOWL=1), warehouses=near)
+    assert await platform.bus.ask(short) == ()
+    await asyncio.gather(*(send(wanted(*pair, id=f"r{n}", near=near)) for n in range(40)))
+    assert (await outcomes(home))["StockReserved"] == 9
+    assert await platform.bus.ask(short) == ("BOWL",)
+    await asyncio.gather(*(send(wanted(line("MUG"), id=f"s{n}", near=near)) for n in range(20)))
+    mugs = await level(platform.bus)
+    assert {place.warehouse_id: place.reserved for place in mugs.places if place.on_hand} == {
+        "vaduz": 15,
+        "zurich": 16,
+    }
+    assert await counters(platform.bus, "BOWL") == (9, 9, 0)
 
 
 async def test_an_order_of_events_is_what_the_streams_say_after_a_restart(

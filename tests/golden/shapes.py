@@ -134,6 +134,23 @@ def seen(status: str, minute: int) -> CheckpointRecorded:
 PICKED_UP = DeliveryPickedUp(delivery_id="dlv_1", reference="ord_1", at=WRITTEN)
 ON_THE_ROAD: list[Event] = [SCHEDULED, PICKED_UP, seen("picked_up", 0), seen("en_route", 5)]
 
+SHARED = StockReserved(
+    reservation_id="ord_1",
+    lines=LINES,
+    expires_at=WRITTEN,
+    warehouse_id="vaduz",
+    taken=(
+        Taken(sku="MUG-BLUE", quantity=1, warehouse_id="vaduz", sent_by="vaduz"),
+        Taken(sku="MUG-BLUE", quantity=1, warehouse_id=ANYWHERE, sent_by="vaduz"),
+        Taken(sku="MUG-RED", quantity=1, warehouse_id="zurich", sent_by="zurich"),
+    ),
+)
+
+
+def part_left(warehouse_id: str) -> ReservationShipped:
+    return ReservationShipped(reservation_id="ord_1", warehouse_id=warehouse_id)
+
+
 REROUTED: list[Event] = [
     ordering.PLACED,
     OrderRerouted(order_id="ord_1", warehouse_id="sargans", at=ordering.NOW),
@@ -299,6 +316,27 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
                 restock=(Lot(sku="MUG-BLUE", quantity=1),),
                 write_off=(),
             ),
+        ],
+        "shared": [SHARED, ALLOCATED],
+        "left_part_by_part": [SHARED, ALLOCATED, part_left("zurich"), part_left("vaduz")],
+        "left_in_part": [SHARED, ALLOCATED, part_left("zurich"), RELEASED],
+        "back_in_part": [
+            SHARED,
+            ALLOCATED,
+            part_left("zurich"),
+            part_left("vaduz"),
+            ReservationReturned(
+                reservation_id="ord_1",
+                return_id="ret_1_1",
+                restock=(Lot(sku="MUG-RED", quantity=1),),
+                write_off=(),
+                warehouse_id="zurich",
+            ),
+        ],
+        "shared_again": [
+            SHARED,
+            LAPSED,
+            ReservationAllocated(reservation_id="ord_1", taken=SHARED.taken),
         ],
         "released": [RESERVED, RELEASED],
         "released_before_it_was_asked_for": [RELEASED],
