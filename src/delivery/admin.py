@@ -144,6 +144,8 @@ def in_lines(delivery: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(delivery)
     if "destination" in fields:
         fields["destination"] = street(fields["destination"])
+    if items := fields.get("items"):
+        fields["items"] = ", ".join(f"{item['quantity']} x {item['sku']}" for item in items)
     if position := fields.get("position"):
         fields["position"] = f"{position['lat']},{position['lon']} at {position['at']}"
     fields.pop("route", None)  # for maps, not for eyes

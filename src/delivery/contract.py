@@ -52,6 +52,13 @@ class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
     stocked: tuple[Id, ...] | None = None
 
 
+class Packed(Model):
+    """So many pieces of a SKU that are in a delivery."""
+
+    sku: Id
+    quantity: int = Field(ge=1)
+
+
 class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
     """Have the goods brought; `DeliveryScheduled` tells when that is arranged."""
 
@@ -60,6 +67,7 @@ class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
     warehouse_id: Id
     destination: Address
     slot_id: Id | None = None
+    items: tuple[Packed, ...] = Field(default=(), max_length=1000)
 
 
 class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
@@ -92,7 +100,7 @@ class Line(Model):
 
 
 class DeliveryDocument(Model):
-    """A delivery as its buyer sees it; `order_id` is its reference.
+    """A delivery as its buyer sees it; `order_id` is its reference, `items` what is in it.
 
     `eta`, `distance_remaining_m` and `route`, from where the goods were last seen to the door, are
     told while they are on the road and a way is known; `eta` only as long as it is to come: goods
@@ -105,6 +113,7 @@ class DeliveryDocument(Model):
     carrier: str
     tracking_number: str
     destination: Address | None = None
+    items: tuple[Packed, ...] | None = None
     slot: Slot | None = None
     position: Sighting | None = None
     eta: datetime | None = None
@@ -138,6 +147,7 @@ class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
     carrier: str
     tracking_number: str
     slot: Slot | None = None
+    items: tuple[Packed, ...] = ()
 
 
 class DeliveryPickedUp(Event, name="delivery.DeliveryPickedUp"):

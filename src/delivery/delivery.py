@@ -17,6 +17,7 @@ from delivery.contract import (
     DeliveryPickedUp,
     DeliveryReturned,
     DeliveryScheduled,
+    Packed,
     Scan,
     ScheduleDelivery,
     Slot,
@@ -69,6 +70,7 @@ class Delivery:
     tracking_number: str
     warehouse_id: str | None = None
     destination: Address | None = None
+    items: tuple[Packed, ...] = ()
     slot: Slot | None = None
     status: Status = "scheduled"
     picked_up: bool = False
@@ -128,6 +130,7 @@ def schedule(delivery: Delivery | None, order: ScheduleDelivery) -> list[Deliver
             destination=order.destination,
             carrier=HOUSE,
             tracking_number=tracking_number(order.delivery_id),
+            items=order.items,
         )
     ]
 
@@ -185,6 +188,7 @@ def _begun(event: DeliveryEvent) -> Delivery:
         tracking_number=event.tracking_number,
         warehouse_id=event.warehouse_id,
         destination=event.destination,
+        items=event.items,
         slot=event.slot,
     )
 

@@ -36,6 +36,7 @@ def document(
         carrier=delivery.carrier,
         tracking_number=delivery.tracking_number,
         destination=delivery.destination,
+        items=delivery.items or None,
         slot=delivery.slot,
         position=seen,
         eta=arrival.eta(seen, left, now) if seen and left and now else None,

@@ -12,7 +12,7 @@ from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
 from bus.streams import Decided
 from catalog.contract import GetOffers, Lot, Offers
-from delivery.contract import QuoteDelivery, ScheduleDelivery
+from delivery.contract import Packed, QuoteDelivery, ScheduleDelivery
 from ordering import commands as steps
 from ordering import pricing, return_rules, rules
 from ordering.contract import (
@@ -25,6 +25,7 @@ from ordering.contract import (
     QuoteBasket,
 )
 from ordering.order import Order, OrderPlaced
+from ordering.returns import pieces
 from ordering.rules import Events, known
 from ordering.views import ORDERS, entry_of, may_see, orders, present
 from payment.contract import GetBalance
@@ -126,6 +127,9 @@ class Handlers:
             warehouse_id=order.warehouse_id,
             destination=order.destination,
             slot_id=order.slot.slot_id if order.slot else None,
+            items=tuple(
+                Packed(sku=sku, quantity=quantity) for sku, quantity in pieces(order.items).items()
+            ),
         )
         await self._bus.deliver(envelope.leads_to(wanted, wanted.type_name, 0))
 

@@ -144,7 +144,7 @@ class Shop(containers.DeclarativeContainer):
         maps_module.register, platform, router=providers.Callable(atlas.router, settings)
     )
     catalog = providers.Singleton(
-        catalog_module.register, platform, currency=settings.provided.currency
+        catalog_module.register, platform, currency=settings.provided.currency, most_shipments=1
     )
     payment = providers.Singleton(
         payment_module.register, platform, gateway, currency=settings.provided.currency

@@ -34,7 +34,7 @@ async def platform(
 ) -> AsyncIterator[Platform]:
     """A running platform with the catalog on it. (The catalog keeps nothing in Redis.)"""
     platform = Platform(mongo, None, prefix, transport)
-    register(platform)
+    register(platform, most_shipments=2)
     await platform.start(work=True)
     yield platform
     await platform.stop()

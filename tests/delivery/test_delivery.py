@@ -19,6 +19,7 @@ from delivery.contract import (
     DeliveryPickedUp,
     DeliveryReturned,
     DeliveryScheduled,
+    Packed,
     Scan,
     ScheduleDelivery,
 )
@@ -33,6 +34,7 @@ from delivery.delivery import (
     schedule,
 )
 from delivery.tracking import tracking_number
+from delivery.views import document
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 EVENING = NOON + timedelta(hours=8)
@@ -91,6 +93,18 @@ def refusal(history: Sequence[DeliveryEvent], checkpoint: RecordCheckpoint) -> R
     with pytest.raises(Refused) as refused:
         record(replay(history), checkpoint, EVENING)
     return refused.value
+
+
+def test_a_delivery_says_what_is_in_it_if_it_was_told() -> None:
+    packed = (Packed(sku="MUG", quantity=2), Packed(sku="BOWL", quantity=1))
+    events = schedule(None, SCHEDULE.model_copy(update={"items": packed}))
+    assert events == [SCHEDULED.model_copy(update={"items": packed})]
+    delivery = replay(events)
+    assert delivery
+    assert document(delivery).items == packed
+    untold = replay([SCHEDULED])
+    assert untold
+    assert document(untold).items is None
 
 
 def test_a_delivery_is_scheduled_once() -> None:

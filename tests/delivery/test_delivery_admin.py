@@ -17,7 +17,7 @@ from bus.platform import Platform
 from bus.transport import InProcess
 from delivery import admin
 from delivery.commands import RecordCheckpoint
-from delivery.contract import ScheduleDelivery
+from delivery.contract import Packed, ScheduleDelivery
 from delivery.module import register
 from delivery.tariff import Tariff
 from maps.module import register as register_maps
@@ -128,7 +128,8 @@ def test_a_wrong_option_is_named(
 def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> None:
     vaduz = Address(house_number="1", road="Weg", district="Vaduz", postcode="9490", country="LI")
     whose: Any = {"delivery_id": "d1", "reference": "o1"}
-    order = ScheduleDelivery(**whose, warehouse_id="schaan", destination=vaduz)
+    items = (Packed(sku="MUG", quantity=2), Packed(sku="BOWL", quantity=1))
+    order = ScheduleDelivery(**whose, warehouse_id="schaan", destination=vaduz, items=items)
     running.run(running.bus.send(order))
     scan = RecordCheckpoint(
         delivery_id="d1", status="en_route", position=Position(lat=47.2, lon=9.5), note="[van] 7"
@@ -150,6 +151,7 @@ def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> 
     assert told["distance_remaining_m"] == pytest.approx(8_700, abs=200)
     shown = deliveries("show", "d1")
     assert "Weg 1, 9490 Vaduz LI" in shown
+    assert "2 x MUG, 1 x BOWL" in shown
     assert "en_route ([van] 7)" in shown
 
 

@@ -58,6 +58,7 @@ from delivery.contract import (
     DeliveryPickedUp,
     DeliveryReturned,
     DeliveryScheduled,
+    Packed,
     Slot,
 )
 from delivery.delivery import CheckpointRecorded
@@ -185,6 +186,17 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
     "payment.balances": BALANCES,
     "delivery": {
         "scheduled": [SCHEDULED],
+        "packed": [
+            SCHEDULED.model_copy(
+                update={
+                    "items": (
+                        Packed(sku="MUG-BLUE", quantity=2),
+                        Packed(sku="MUG-RED", quantity=1),
+                    )
+                }
+            ),
+            PICKED_UP,
+        ],
         "on_the_road": ON_THE_ROAD,
         "delivered": [
             *ON_THE_ROAD,

@@ -19,6 +19,7 @@ from delivery.contract import (
     DeliveryPickedUp,
     DeliveryReturned,
     DeliveryScheduled,
+    Packed,
     ScheduleDelivery,
 )
 from ordering.commands import BookDelivery
@@ -136,6 +137,7 @@ async def test_the_address_goes_to_delivery_and_stands_in_one_event_here(
             DOOR,
             "vaduz",
         )
+        assert asked.items == (Packed(sku="MUG", quantity=2),)
         events = [event for event, _ in await shop.home.log.stream(f"order-{order.order_id}")]
         assert [DOOR.road in event.model_dump_json() for event in events] == [
             True,
