@@ -43,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(keys_admin.commands(opened), name="keys")
+app.add_typer(keys_admin.commands(), name="keys")
 app.add_typer(catalog.admin.commands(opened, delivery.admin.open_warehouses), name="catalog")
 app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")

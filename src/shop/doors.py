@@ -43,6 +43,10 @@ class Doors:
             )
         return principal
 
+    async def close(self) -> None:
+        """Write down who was let in."""
+        await self._keys.close()
+
 
 def closed(challenge: str) -> Problem:
     """The answer to whoever shows nothing that opens (RFC 6750 says how to challenge them)."""

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
 )
@@ -100,6 +101,8 @@ MapServer = Annotated[Annotated[str, AfterValidator(_web)] | None, AfterValidato
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
 
+_LENGTH = TypeAdapter[timedelta](Duration)
+
 Whole = Annotated[NonNegativeInt, BeforeValidator(_whole)]
 
 
@@ -157,6 +160,16 @@ def load() -> Settings:
         raise BadSettings("; ".join(map(_complaint, error.errors()))) from None
     except UnicodeDecodeError:
         raise BadSettings("the .env file is not a text file in UTF-8") from None
+
+
+def length_of_time(text: str) -> timedelta:
+    """Reads `24h`, `30 min`, `PT30M`, as the settings do; raises `ValueError`."""
+    try:
+        return _LENGTH.validate_python(text)
+    except ValidationError:
+        raise ValueError(
+            f"{text!r} is no length of time up to a year, such as `24h`, `30 min` or `PT30M`"
+        ) from None
 
 
 def listing(settings: Settings) -> list[tuple[str, str]]:

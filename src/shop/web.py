@@ -41,7 +41,7 @@ def application(
     doors: Doors,
     endpoints: Sequence[Endpoint],
 ) -> Starlette:
-    """The whole surface; its lifespan starts and stops the platform."""
+    """The whole surface; its lifespan starts the platform, and stops all there is."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -50,6 +50,7 @@ def application(
             yield
         finally:
             await platform.stop()
+            await doors.close()
 
     return surface(platform, doors, endpoints, lifespan)
 

@@ -47,6 +47,7 @@ async def shop(
     await _stocked(running)
     yield running
     await running.platform.stop()
+    await parts.doors().close()
     await parts.redis().aclose()
     parts.mongo().close()
     for database in mongo.list_database_names():

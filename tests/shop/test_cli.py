@@ -60,7 +60,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 def test_every_command_of_the_contract_is_there() -> None:
     named = {" ".join(path) for path in COMMANDS}
     assert named >= {
-        "serve", "work", "keys create", "keys list", "keys revoke",
+        "serve", "work", "keys create", "keys list", "keys rotate", "keys revoke",
         "catalog import", "catalog list", "catalog show", "catalog price", "catalog stock",
         "orders list", "orders show", "orders history", "orders cancel", "orders replay",
         "deliveries list", "deliveries show", "warehouses add", "warehouses list",
@@ -145,13 +145,27 @@ def test_a_key_is_printed_once_and_alone_and_ends_when_revoked(shop: Shop) -> No
     ran = shop.house.run("keys", "create", "passing", "--scope", "carrier")
     assert (ran.code, ran.err) == (0, ""), ran
     (key,) = ran.out.splitlines()
+    ran = shop.house.run("keys", "rotate", "passing", "--keep", "2h", "--expires", "90d")
+    (rotated,) = ran.out.splitlines()
+    assert f"{key.partition('.')[0]} closes at " in ran.err
+    assert "this key expires at " in ran.err
     revoked = shop.house.run("keys", "revoke", key)
     assert revoked.code == 0
     listed = shop.house.run("keys", "list", "--json")
-    assert key.partition(".")[2] not in listed.out
-    (row,) = [row for row in listed.rows() if row["prefix"] == key.partition(".")[0]]
-    assert row["revoked"]
-    assert (row["name"], row["scope"]) == ("passing", "carrier")
+    old, new = (
+        {row["prefix"]: row for row in listed.rows()}[each.partition(".")[0]]
+        for each in (key, rotated)
+    )
+    assert {secret in listed.out for each in (key, rotated) for secret in each.split(".")[1:]} == {
+        False
+    }
+    assert old["revoked"]
+    assert (old["name"], old["scope"]) == (new["name"], new["scope"]) == ("passing", "carrier")
+    assert (old["successor"], new["revoked"], new["last_used"]) == (new["prefix"], None, None)
+    assert new["expires"].startswith("20")
+    assert new["expires"].endswith("Z")
+    (web,) = [row for row in listed.rows() if row["name"] == "web"]
+    assert web["last_used"], "it has placed an order"
 
 
 UNKNOWN = [
@@ -165,6 +179,7 @@ UNKNOWN = [
     ("log", "tail", "--context", "nonsense"),
     ("keys", "revoke", "sk_ghost"),
     ("keys", "create", "web", "--scope", "root"),
+    ("keys", "rotate", "nobody"),
 ]
 
 
@@ -179,6 +194,7 @@ USAGE = [
     (),
     ("nonsense",),
     ("keys", "create", "web"),
+    ("keys", "rotate", "web", "--keep", "soon"),
     ("serve", "--port", "99999"),
     ("catalog", "import", "/no/such/file.csv"),
 ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import Any
 
 import httpx
 import pytest
 
 from bus.rest import SCOPES, SIGNED, Endpoint
-from shop.keys import TRUSTED_FOR, Keys
 from tests.shop.clients import Client, Running, basket, problem
 
 ROWS = [
@@ -156,75 +153,3 @@ async def test_only_the_process_itself_is_open(shop: Running) -> None:
         assert (await nobody.get(path)).status_code == 200
     named = {route.path for route in shop.app.routes if hasattr(route, "path")}
     assert named - {row.path for row in shop.endpoints} == OPEN
-
-
-class Counted:
-    """A collection of keys that counts how often it is read."""
-
-    def __init__(self, collection: Any) -> None:
-        self._collection = collection
-        self.reads = 0
-
-    def find(self, *query: Any) -> Any:
-        self.reads += 1
-        return self._collection.find(*query)
-
-
-@pytest.fixture
-def keys(shop: Running) -> Keys:
-    """Another replica's keys."""
-    return Keys(shop.platform.contexts["ordering"].database.client[_shop_database(shop)])
-
-
-def _shop_database(shop: Running) -> str:
-    name: str = shop.platform.contexts["ordering"].database.name
-    return name.replace("_ordering", "_shop")
-
-
-async def test_guessing_keys_costs_the_database_nothing(keys: Keys) -> None:
-    good = await keys.create("busy", "shop")
-    counted: Any = Counted(keys._collection)
-    keys._collection = counted
-    prefix, _, _ = good.partition(".")
-    assert await keys.principal(good)
-    for number in range(500):
-        assert await keys.principal(f"{prefix}.{number:043}") is None
-        assert await keys.principal(f"nonsense-{number}") is None
-        assert await keys.principal(good)
-    assert counted.reads == 1
-
-
-async def test_guessing_at_once_is_one_look(keys: Keys) -> None:
-    counted: Any = Counted(keys._collection)
-    keys._collection = counted
-    guesses = [f"sk_{number:012x}.{number:043}" for number in range(300)]
-    assert await asyncio.gather(*map(keys.principal, guesses)) == [None] * 300
-    assert counted.reads <= 2
-    assert len(keys._open) < 300
-
-
-async def test_a_key_made_elsewhere_opens_at_once(shop: Running, keys: Keys) -> None:
-    await keys.principal(await keys.create("first", "shop"))
-    for number in range(3):
-        fresh = await shop.keys.create(f"fresh-{number}", "shop")
-        found = await keys.principal(fresh)
-        assert found is not None
-        assert found.name == f"fresh-{number}"
-
-
-async def test_a_key_revoked_elsewhere_opens_for_seconds_at_most(
-    shop: Running, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = await shop.keys.create("soon-gone", "shop")
-    assert await keys.principal(key)
-    await shop.keys.revoke(key)
-    keys._read_at -= TRUSTED_FOR
-    assert await keys.principal(key) is None
-
-
-async def test_what_is_kept_of_a_key_opens_nothing(shop: Running, keys: Keys) -> None:
-    key = await shop.keys.create("secretive", "shop")
-    (kept,) = keys._collection.find({"name": "secretive"})
-    secret = key.partition(".")[2]
-    assert secret not in str(kept)
-    assert await keys.principal(f"{kept['_id']}.{kept['hash'][:43]}") is None
