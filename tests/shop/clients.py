@@ -112,6 +112,15 @@ def basket(**changes: Any) -> Body:
     return {name: value for name, value in body.items() if value is not None}
 
 
+async def completed(web: Client, carrier: Client, **changes: Any) -> Body:
+    """An order of two mugs that has come to its door."""
+    order = await web.becomes(await web.placed(**changes), fulfillment_status="scheduled")
+    for status in ("picked_up", "delivered"):
+        path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
+        assert (await carrier.post(path, {"status": status})).status_code == 200
+    return await web.becomes(order, status="completed")
+
+
 def problem(answer: httpx.Response, status: int, code: str | None = None) -> Body:
     """The problem in an answer, checked as API.md has it."""
     assert answer.status_code == status, answer.text

@@ -1,15 +1,17 @@
 """A shop in the test's process: all contexts, the whole surface, the real servers."""
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 from pymongo import MongoClient
 
 from bus.messages import Address, Money, Position
-from catalog.commands import ListProduct, Offered
+from catalog.commands import ListProduct, Offered, StorePicture
 from delivery.commands import AddWarehouse
 from ordering.routes import BASKET
 from shop import embedded
@@ -59,7 +61,10 @@ async def _stocked(shop: Running) -> None:
     send = shop.platform.bus.send
     price = Money(amount=1890, currency="EUR")
     mugs = [Offered(sku=sku, name=sku.title(), price=price, on_hand=1_000_000) for sku in MUGS]
-    await send(ListProduct(product_id="mug", name="Mug", variants=tuple(mugs)))
+    drawn = BytesIO()
+    Image.new("RGB", (32, 32), "navy").save(drawn, "PNG")
+    picture = await send(StorePicture(content=drawn.getvalue()))
+    await send(ListProduct(product_id="mug", name="Mug", variants=tuple(mugs), pictures=(picture,)))
     dear = Offered(sku="DEAR", name="Dear", price=Money(amount=10**9, currency="EUR"), on_hand=9)
     await send(ListProduct(product_id="dear", name="Dear", variants=(dear,)))
     scarce = Offered(sku="SCARCE", name="Scarce", price=price, on_hand=1)

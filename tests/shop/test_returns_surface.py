@@ -17,7 +17,7 @@ from bus.platform import Platform
 from catalog.stock_commands import GetStock
 from ordering import admin
 from payment.balance_commands import CreditBuyer
-from tests.shop.clients import Body, Client, Running, problem
+from tests.shop.clients import Body, Client, Running, completed, problem
 
 R = TypeVar("R")
 
@@ -60,15 +60,6 @@ async def returns(shop: Running) -> Typed:
         return result.stderr if code else result.stdout
 
     return typed
-
-
-async def completed(web: Client, carrier: Client, **changes: Any) -> Body:
-    """An order of two mugs that has come to its door."""
-    order = await web.becomes(await web.placed(**changes), fulfillment_status="scheduled")
-    for status in ("picked_up", "delivered"):
-        path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
-        assert (await carrier.post(path, {"status": status})).status_code == 200
-    return await web.becomes(order, status="completed")
 
 
 async def stock(shop: Running) -> int:

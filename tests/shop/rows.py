@@ -1,0 +1,114 @@
+"""A right request to each row of the surface, and whose things it is about.
+
+The matrix of `test_scopes.py` is made from this table. A row of the surface that is not here fails
+it: add a line, `everybodys(...)` for what all clients of the scope may see, `own(...)` for what is
+another client's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import httpx
+
+from bus.rest import Endpoint
+from tests.shop.clients import Body, Client, completed
+
+Ids = dict[str, str]
+"""Parameters in a path."""
+
+
+class Scene(NamedTuple):
+    """Whose things a request is about, and who brings them."""
+
+    web: Client
+    carrier: Client
+
+
+About = Callable[[Scene], Awaitable[Ids]]
+
+
+async def nothing(scene: Scene) -> Ids:
+    """It is about nothing in particular."""
+    return {}
+
+
+async def placed(scene: Scene) -> Ids:
+    """An order that is confirmed, and its delivery."""
+    return ids(await scene.web.becomes(await scene.web.placed(), fulfillment_status="scheduled"))
+
+
+async def declined(scene: Scene) -> Ids:
+    """An order that waits for another card."""
+    card = {"method": "card", "token": "pm_card_chargeDeclined"}
+    return ids(await scene.web.placed(payment=card))
+
+
+async def delivered(scene: Scene) -> Ids:
+    """An order that has come to its door."""
+    return ids(await completed(scene.web, scene.carrier))
+
+
+def ids(order: Body) -> Ids:
+    return {name: order[name] for name in ("order_id", "delivery_id")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to ask a row rightly: about what, with what else in the path; the body is its example."""
+
+    about: About = nothing
+    path: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    """The code of the 404 that another client gets; none if this is everybody's."""
+    unsigned: tuple[int, str] | None = None
+    """The problem of whoever does not sign it, where no key opens it."""
+
+
+def everybodys(about: About = nothing, **path: str) -> Case:
+    """What every client of the row's scope may ask."""
+    return Case(about, path)
+
+
+def own(about: About, refusal: str = "unknown_order", **path: str) -> Case:
+    """What is a client's own: others are told that there is no such thing."""
+    return Case(about, path, refusal)
+
+
+def signed(status: int, code: str, **path: str) -> Case:
+    """What a signature opens, and no key."""
+    return Case(path=path, unsigned=(status, code))
+
+
+ROWS: dict[str, Case] = {
+    "POST /v1/orders": everybodys(),
+    "GET /v1/orders": everybodys(),
+    "GET /v1/orders/{order_id}": own(placed),
+    "POST /v1/orders/{order_id}/cancel": own(placed),
+    "POST /v1/orders/{order_id}/payment": own(declined),
+    "POST /v1/orders/{order_id}/returns": own(delivered),
+    "GET /v1/orders/{order_id}/returns": own(placed),
+    "GET /v1/orders/{order_id}/history": own(placed),
+    "GET /v1/orders/{order_id}/delivery": own(placed),
+    "POST /v1/quotes": everybodys(),
+    "GET /v1/products": everybodys(),
+    "GET /v1/products/{product_id}": everybodys(product_id="mug"),
+    "GET /v1/products/{product_id}/images/{n}": everybodys(product_id="mug", n="1"),
+    "POST /v1/deliveries/{delivery_id}/checkpoints": everybodys(placed),
+    "GET /v1/balances/{buyer_id}": everybodys(buyer_id="buyer-1"),
+    "POST /v1/payments/webhooks/{gateway}": signed(404, "unknown_gateway", gateway="stripe"),
+}
+
+
+def name_of(row: Endpoint) -> str:
+    return f"{row.method} {row.path}"
+
+
+async def ask(client: Client, row: Endpoint, path: Mapping[str, str]) -> httpx.Response:
+    """What a row answers this client, with these parameters in its path."""
+    address = row.path.format(**path)
+    if row.method == "GET":
+        return await client.get(address)
+    return await client.post(address, dict(row.example or {}))
