@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bus.batch import Batch
+from bus.metrics import CACHE
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class Cache:
         self._away_until = 0.0
         self._get = Batch(self._get_many)
         self._put = Batch(self._put_many)
+        self._hits, self._misses, self._unasked = map(CACHE.labels, ("hit", "miss", "away"))
         self._script = redis.register_script(PUT) if redis is not None else None
 
     @property
@@ -82,10 +84,12 @@ class Cache:
 
     async def get(self, key: str) -> Entry | None:
         """The entry, or `None` when it isn't there or Redis can't say."""
-        if self.away:
-            return None
-        value = await self._get(key)
-        return None if value is None else entry_from(value)
+        entry = None
+        if not self.away:
+            value = await self._get(key)
+            entry = None if value is None else entry_from(value)
+        (self._hits if entry else self._unasked if self.away else self._misses).inc()
+        return entry
 
     async def put(self, key: str, entry: Entry) -> None:
         """Keep an entry, unless a newer one is there. Never raises for Redis' sake."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 import structlog
 
@@ -101,6 +102,16 @@ class Feed:
         """Wait until this process knows the log up to a position."""
         while self.head < position:
             await self._news.wait()
+
+    def since(self, position: int) -> datetime | None:
+        """When the commit at a position was made, if that is in memory."""
+        if commit := self._tail.get(position):
+            return commit.at
+        behind = position - 1
+        window = self._windows.get(behind - behind % CHUNK)
+        if window is None or not window.done() or window.cancelled() or window.exception():
+            return None
+        return next((each.at for each in window.result() if each.position == position), None)
 
     def _window(self, start: int) -> asyncio.Task[list[Commit]]:
         """The chunk of commits behind a position, fetched once for all who ask."""

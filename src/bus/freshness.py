@@ -9,6 +9,7 @@ from typing import Any
 from bus.commits import Commit
 from bus.feed import Feed
 from bus.memory import Stream
+from bus.metrics import CACHE
 
 KNOWN = 100_000
 """Streams of which is known when they were last written: some 15 MB."""
@@ -27,6 +28,7 @@ class Freshness:
         self._limit = limit
         self._written: OrderedDict[str, int] = OrderedDict()
         self._unknown_to: int | None = None
+        self._stale = CACHE.labels("stale")
         feed.listen(self._heard)
 
     def vouches(self, stream: Stream[Any], position: int) -> bool:
@@ -34,7 +36,10 @@ class Freshness:
         heard of the log."""
         # Until something is heard, the feed stands where this process began to listen.
         unknown_to = self._feed.head if self._unknown_to is None else self._unknown_to
-        return self._written.get(stream.name, unknown_to) <= position
+        fresh = self._written.get(stream.name, unknown_to) <= position
+        if not fresh:
+            self._stale.inc()
+        return fresh
 
     def _heard(self, commits: Sequence[Commit]) -> None:
         if self._unknown_to is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of
 from bus.messages import Event
+from bus.metrics import HANDLE_SECONDS
 from bus.parking import Parking, Place
 from bus.partitions import partition_of_stream
 from bus.retries import Failure, Overtaken, Retries, tried
@@ -115,6 +117,7 @@ class Lanes:
         self._parking = parking
         self._valid = valid
         self._retries = retries
+        self._seconds = HANDLE_SECONDS.labels(reader)
         self._crowded = crowded
         self._shares: dict[int, Share] = {}
         self._lanes: dict[str, Lane] = {}  # in the order in which they were opened
@@ -236,11 +239,19 @@ class Lanes:
         """Bring one event to its end."""
         if self._parking.keeps(task.stream, task.place):
             return
-        failure = await self._tried(task.handle, task.stream, self._retries.attempts)
+        handle = partial(self._handle, task)
+        failure = await self._tried(handle, task.stream, self._retries.attempts)
         if failure is not None:
             kind = task.commit.events[task.place.index].kind.type_name
             park = partial(self._parking.park, task.stream, task.place, kind, failure)
             await self._tried(park, task.stream)
+
+    async def _handle(self, task: Task) -> None:
+        began = time.perf_counter()
+        try:
+            await task.handle()
+        finally:
+            self._seconds.observe(time.perf_counter() - began)
 
     async def _drain(self, stream: str) -> None:
         """Handle in order what waits of a parked stream, until nothing does or an event fails
@@ -250,7 +261,8 @@ class Lanes:
             return
         while commits := await parking.waiting(stream, DRAINED):
             for task in self._tasks_of(stream, commits):
-                failure = await self._tried(task.handle, stream, self._retries.attempts)
+                handle = partial(self._handle, task)
+                failure = await self._tried(handle, stream, self._retries.attempts)
                 if failure is not None:
                     kind = task.commit.events[task.place.index].kind.type_name
                     await parking.failed_again(stream, task.place, kind, failure)

@@ -77,6 +77,11 @@ class Log:
             self.context, self.collection, self._capacity, self._settle, self._hear
         )
 
+    @property
+    def waiting(self) -> int:
+        """Decisions that wait to be written."""
+        return self._writer.waiting if self._writer else 0
+
     async def close(self) -> None:
         """Write what is queued, then stop; what comes from now on is `Busy`."""
         writer, self._writer = self._writer, None

@@ -54,7 +54,7 @@ class Parking:
     ) -> None:
         self._parked = durable(database["parked"])
         self._skipped = durable(database["skipped"])
-        self._reader = reader
+        self.reader = reader
         self._leases = leases
         self._source = source
         self._epochs: dict[int, int] = {}  # by the partitions that this process holds
@@ -64,12 +64,12 @@ class Parking:
     async def load(self, partition: int, position: int) -> None:
         """Take a partition's parked streams over; up to `position` their events wait already."""
         self.forget(partition)
-        epoch = await self._leases.epoch((self._reader, partition))
+        epoch = await self._leases.epoch((self.reader, partition))
 
         def take_over() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-            later = {"reader": self._reader, "position": {"$gt": position}}
+            later = {"reader": self.reader, "position": {"$gt": position}}
             skipped = list(self._skipped.find(later))
-            parked = self._parked.find({"reader": self._reader}, {"stream": 1})
+            parked = self._parked.find({"reader": self.reader}, {"stream": 1})
             ids = [
                 each["_id"] for each in parked if partition_of_stream(each["stream"]) == partition
             ]
@@ -96,6 +96,11 @@ class Parking:
             del self._held[stream]
 
     @property
+    def streams(self) -> int:
+        """How many are parked, in the partitions that this process holds."""
+        return len(self._held)
+
+    @property
     def keeps_some(self) -> bool:
         """Whether anything is parked, or was skipped and may come again."""
         return bool(self._held or self._past)
@@ -116,7 +121,7 @@ class Parking:
     async def park(self, stream: str, place: Place, type_name: str, failure: Failure) -> None:
         """Leave a stream at an event that failed."""
         fresh = {
-            "reader": self._reader,
+            "reader": self.reader,
             "stream": stream,
             "epoch": self._epoch(stream),
             **_failed(place, type_name, failure),
@@ -137,7 +142,7 @@ class Parking:
         self._held[stream] = Held(_place(stored), place.position)
         log.error(
             "reader.parked",
-            reader=self._reader,
+            reader=self.reader,
             stream=stream,
             position=place.position,
             error=failure.error,
@@ -145,7 +150,7 @@ class Parking:
 
     async def asked(self) -> list[str]:
         """The streams that somebody wants to go on, of those that this process holds."""
-        wanted = {"reader": self._reader, "asked": {"$exists": True}}
+        wanted = {"reader": self.reader, "asked": {"$exists": True}}
         found = await in_thread(lambda: self._parked.distinct("stream", wanted))
         for stream in found:
             if stream not in self._held and partition_of_stream(stream) in self._epochs:
@@ -174,11 +179,11 @@ class Parking:
         kept = {name: value for name, value in parked.items() if name not in ("epoch", "asked")}
         asked = parked["asked"]
         kept |= {"by": asked["by"], "reason": asked["reason"], "skipped": asked["at"]}
-        kept["_id"] = f"{self._reader}/{parked['position']}/{parked['index']}"
+        kept["_id"] = f"{self.reader}/{parked['position']}/{parked['index']}"
         self._skipped.update_one({"_id": kept["_id"]}, {"$setOnInsert": kept}, upsert=True)
         log.warning(
             "reader.skipped",
-            reader=self._reader,
+            reader=self.reader,
             stream=parked["stream"],
             position=parked["position"],
             reason=asked["reason"],
@@ -251,7 +256,7 @@ class Parking:
         return {"_id": self._id(stream), "epoch": {"$lt": self._epoch(stream)}}
 
     def _id(self, stream: str) -> str:
-        return f"{self._reader}/{stream}"
+        return f"{self.reader}/{stream}"
 
     def _epoch(self, stream: str) -> int:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,6 +53,8 @@ class Pending:
     then: Callable[[], None] = lambda: None
     """Called first when the verdict is told."""
     waiting: list[asyncio.Future[Commit]] = field(default_factory=list)
+    since: float = field(default_factory=time.perf_counter)
+    """When it was made, by this process' clock."""
 
     @property
     def outcome(self) -> asyncio.Future[Commit]:
@@ -65,6 +68,19 @@ class Pending:
         else:
             self.waiting.append(future)
         return future
+
+    @property
+    def became(self) -> str:
+        """What the writer found, in a word."""
+        match self.verdict:
+            case Commit():
+                return "committed"
+            case Conflict():
+                return "conflict"
+            case Repeated():
+                return "repeated"
+            case _:
+                return "failed"
 
     @property
     def failed(self) -> bool:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from bus.cache import Cache
@@ -24,15 +23,25 @@ from bus.keyring import Keyring
 from bus.lanes import Lanes
 from bus.leases import Leases
 from bus.messages import Command, Event, Request, new_id
+from bus.metrics import (
+    BREAKER_OPEN,
+    LAG_COMMITS,
+    LAG_SECONDS,
+    PARKED,
+    PARTITIONS_HELD,
+    QUEUE,
+    STUCK,
+)
 from bus.parked import make_indexes
 from bus.parking import Parking
 from bus.policies import Policy, Reaction
-from bus.readers import FAR, Reader, Work
+from bus.pulse import Pulse
+from bus.readers import Reader, Work
+from bus.readiness import Readiness
 from bus.retries import Retries
 from bus.rota import Rota
 from bus.timers import Timers, TimerWork
 from bus.transport import NoHandler, Transport
-from bus.views import Documents
 
 D = TypeVar("D")
 H = TypeVar("H")
@@ -56,13 +65,15 @@ class Platform:
         self._prefix = prefix
         self._process = new_id()
         self._retries = retries
-        self._young: list[tuple[Context, Documents[Any]]] = []  # not seen to have caught up yet
         self._releases: list[Callable[[], Awaitable[None]]] = []
+        self._parked: list[Parking] = []
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
         self.keyring = Keyring(mongo[f"{prefix}_personal"])
         self.contexts: dict[str, Context] = {}
+        self.readiness = Readiness(mongo, self.contexts)
+        self._pulse = Pulse(self._look)
         self._doorbell = Doorbell(redis, prefix, self._process, self._rung)
 
     def context(
@@ -98,10 +109,12 @@ class Platform:
         self._doorbell.start()
         if work:
             self._start_work(passing)
+        self._pulse.start()
 
     async def stop(self) -> None:
         """Stop in the order in which nothing is lost: readers, then what they write to."""
         contexts = self.contexts.values()
+        await self._pulse.stop()
         await asyncio.gather(*(context.rota.stop() for context in contexts))
         await self._doorbell.stop()
         await asyncio.gather(*(context.feed.stop() for context in contexts))
@@ -120,44 +133,7 @@ class Platform:
 
     async def faults(self) -> list[str]:
         """What keeps this process from doing all its work; empty when it is ready."""
-        faults = [
-            f"reader {reader.name} "
-            + (f"is stuck: {reader.fault}" if reader.fault else "has stopped")
-            for reader in self.readers
-            if reader.fault or reader.stopped
-        ]
-        faults += [
-            f"the work of {context.name} "
-            + (f"cannot be shared out: {fault}" if (fault := context.rota.fault) else "has stopped")
-            for context in self.contexts.values()
-            if context.rota.fault or context.rota.stopped
-        ]
-        faults += [
-            f"the {context.name} log cannot be read: {context.feed.fault}"
-            for context in self.contexts.values()
-            if context.feed.fault
-        ]
-        try:
-            async with asyncio.timeout(2):
-                await asyncio.to_thread(lambda: self._mongo.admin.command("ping"))
-                faults += await self._unfinished()
-        except (PyMongoError, TimeoutError):
-            faults.append("MongoDB does not answer")
-        return faults
-
-    async def _unfinished(self) -> list[str]:
-        """The views that show too little to be read: a new version begins with nothing."""
-        behind = [
-            (context, documents, context.feed.head - await context.shown(documents))
-            for context, documents in self._young
-        ]
-        far = [(context, documents, lag) for context, documents, lag in behind if lag > FAR]
-        self._young = [(context, documents) for context, documents, _ in far]
-        return [
-            f"the view {documents.view.name} is {lag:,} commits behind the {context.name} log:"
-            f" wait, or build it faster with `shop views rebuild {documents.view.name}`"
-            for context, documents, lag in far
-        ]
+        return await self.readiness.faults()
 
     def check_handlers(self) -> None:
         """Raise `NoHandler` when a context that is here leaves one of its requests unanswered."""
@@ -184,12 +160,25 @@ class Platform:
         if context is not None:
             (context.rota if word.endswith(ROTA) else context.feed).ring()
 
+    def _look(self) -> None:
+        """Say how the work stands, for `Pulse`."""
+        for context in self.contexts.values():
+            QUEUE.labels(context.name).set(context.log.waiting)
+        for reader in self.readers:
+            LAG_COMMITS.labels(reader.name).set(reader.lag)
+            LAG_SECONDS.labels(reader.name).set(reader.late)
+            PARTITIONS_HELD.labels(reader.name).set(len(reader.held))
+            STUCK.labels(reader.name).set(bool(reader.fault) or reader.stopped)
+        for parking in self._parked:
+            PARKED.labels(parking.reader).set(parking.streams)
+        BREAKER_OPEN.labels("redis").set(self.cache.away)
+
     def _start_work(self, passing: bool) -> None:
         for context in self.contexts.values():
             for documents in context.views:
                 name = f"{context.name}.{documents.key}"
                 self._add_chunks(name, context, context, ViewWork(documents, self.cache))
-                self._young.append((context, documents))
+                self.readiness.expect(context, documents)
         for reaction in self.bus.reactions:
             self._add_readers(reaction)
         for context in self.contexts.values():
@@ -220,7 +209,9 @@ class Platform:
 
     def _parking(self, reader: str, home: Context, source: Context) -> Parking:
         leases = Leases(home.database, self._process)
-        return Parking(home.database, reader, leases, source.log)
+        parking = Parking(home.database, reader, leases, source.log)
+        self._parked.append(parking)
+        return parking
 
     def _add_chunks(self, name: str, home: Context, source: Context, work: Chunked) -> None:
         chunks = Chunks(work, self._parking(name, home, source), home.rota.valid)

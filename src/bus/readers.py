@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from bus.commits import Commit
 from bus.feed import Feed
 from bus.leases import Lease
+from bus.messages import now
 from bus.mongo import told
 from bus.partitions import PARTITIONS
 from bus.retries import Overtaken
@@ -95,6 +96,12 @@ class Reader:
         """Commits that wait to be done here, as far as this process knows."""
         done = [self._work.done_to(partition) for partition in self.held]
         return max(self.feed.head - min(done), 0) if done else 0
+
+    @property
+    def late(self) -> float:
+        """Seconds for which the oldest of them has waited, as far as it is in memory."""
+        waits = self.feed.since(self.feed.head - lag + 1) if (lag := self.lag) else None
+        return max((now() - waits).total_seconds(), 0.0) if waits else 0.0
 
     def done_to(self, partition: int) -> int:
         """How far a partition's work is done by this process."""

@@ -12,6 +12,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from bus.messages import Busy
+from bus.metrics import RETRIES
 from bus.mongo import told
 
 log = structlog.get_logger(__name__)
@@ -42,9 +43,12 @@ async def tried(
     step: Callable[[], Awaitable[None]],
     retries: Retries,
     valid: Callable[[], bool],
+    *,
+    reader: str,
     **what: Any,
 ) -> Failure | None:
-    """Take a step until it succeeds, or has failed too often; `what` tells what it is about.
+    """Take a step until it succeeds, or has failed too often; `what` tells what
+    of the reader's it is about.
 
     Raises `Overtaken` when it is not ours to take any more: `valid` is asked each time.
     """
@@ -56,12 +60,14 @@ async def tried(
         except Overtaken:
             raise
         except (Busy, PyMongoError, OSError) as outage:
-            log.warning("reader.waits", **what, error=told(outage))
+            RETRIES.labels(reader, "outage").inc()
+            log.warning("reader.waits", reader=reader, **what, error=told(outage))
         except (Exception, asyncio.CancelledError) as error:
             if (running := asyncio.current_task()) and running.cancelling():
                 raise  # it is we who are told to stop, not what the step waited for
             tries += 1
-            log.warning("reader.retries", **what, attempt=tries, error=repr(error))
+            RETRIES.labels(reader, "failure").inc()
+            log.warning("reader.retries", reader=reader, **what, attempt=tries, error=repr(error))
             if tries >= retries.attempts:
                 return Failure(repr(error), traceback.format_exc(), tries)
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))

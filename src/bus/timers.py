@@ -18,6 +18,7 @@ from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of, sealed
 from bus.leases import Lease
 from bus.messages import Busy, Command, Event, Refused, derived_id, now
+from bus.metrics import TIMERS
 from bus.mongo import durable, told
 from bus.partitions import partition_of_stream
 from bus.policies import CallOff, Later, Schedule
@@ -55,6 +56,7 @@ class Timers:
         valid: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = f"{context}.timers"
+        self._context = context
         self._collection = durable(database["timers"])
         self._valid = valid
         self._transport = transport
@@ -113,6 +115,13 @@ class Timers:
         return sum(await asyncio.gather(*map(self._fire, due)))
 
     async def _fire(self, timer: dict[str, Any]) -> bool:
+        outcome = await self._sent(timer)
+        TIMERS.labels(self._context, outcome).inc()
+        return outcome in ("done", "refused")
+
+    async def _sent(self, timer: dict[str, Any]) -> str:
+        """Send a timer's command; what came of it, in a word."""
+        outcome = "done"
         try:
             command = self.commands[timer["type"]].model_validate(timer["data"], strict=False)
             envelope = sealed(
@@ -124,17 +133,18 @@ class Timers:
             await self._transport.request(envelope)
         except Refused as refusal:  # the time has come, but the rules say no: that is an answer
             log.info("timer.refused", timer=timer["_id"], code=refusal.code)
+            outcome = "refused"
         except (Busy, PyMongoError, OSError) as outage:
             log.warning("timer.waits", timer=timer["_id"], error=told(outage))
-            return False  # it stays due
+            return "waits"  # it stays due
         except Exception:
             log.exception("timer.failed", timer=timer["_id"], tries=timer.get("tries", 0) + 1)
             await self._put_off(timer)
-            return False
+            return "failed"
         await asyncio.to_thread(
             lambda: self._collection.delete_one({"_id": timer["_id"], "due": timer["due"]})
         )
-        return True
+        return outcome
 
     async def _put_off(self, timer: dict[str, Any]) -> None:
         """Try a timer that fails again later and later, so that it holds up no other."""

@@ -11,8 +11,10 @@ import asyncio
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import bson
@@ -21,7 +23,9 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from bus.commits import Commit
 from bus.messages import Busy
+from bus.metrics import APPEND_BATCH, APPEND_SECONDS, APPENDS, EVENTS, UNCERTAIN
 from bus.mongo import Document, numbered, told
 from bus.pending import Conflict, Pending, Repeated
 
@@ -63,6 +67,8 @@ class Writer:
         self._settle = settle
         self._hear = hear
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self._latency = APPEND_SECONDS.labels(context)
+        self._batch = APPEND_BATCH.labels(context)
         self._head: int | None = None
         self._taken: set[tuple[str, int]] = set()  # what others wrote last, as far as it is known
         self._loop = asyncio.get_running_loop()
@@ -73,6 +79,11 @@ class Writer:
         """Write what is queued, then end the thread. Blocks."""
         self._queue.put(None)
         self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """How many decisions are queued."""
+        return self._queue.qsize()
 
     def submit(self, pending: Pending) -> None:
         """Queue a decision; raises `Busy` when `capacity` wait already."""
@@ -87,6 +98,19 @@ class Writer:
         for group in self._groups():
             self._write(group)
             self._loop.call_soon_threadsafe(self._settle, group)
+            self._measure(group)
+
+    def _measure(self, group: list[Pending]) -> None:
+        """Count what became of a group."""
+        at = time.perf_counter()
+        self._batch.observe(len(group))
+        for pending in group:
+            self._latency.observe(at - pending.since)
+        for became, decisions in Counter(pending.became for pending in group).items():
+            APPENDS.labels(self._context, became).inc(decisions)
+        happened = (p.events for p in group if isinstance(p.verdict, Commit))
+        for kind, events in Counter(each.kind for each in chain.from_iterable(happened)).items():
+            EVENTS.labels(kind.type_name).inc(events)
 
     def _groups(self) -> Iterator[list[Pending]]:
         """Everything that is queued, again and again, until told to stop."""
@@ -120,6 +144,7 @@ class Writer:
                     continue
             except Exception as error:  # whatever it was: find out what became of the group
                 trouble = told(error)
+                UNCERTAIN.labels(self._context).inc()
                 log.warning(
                     "log.uncertain", context=self._context, decisions=len(todo), error=trouble
                 )

@@ -76,8 +76,7 @@ def serve(
 
     serving.end_on_signals()
     bound = serving.listening(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{bound.getsockname()[1]}"
+    address = serving.address(host, bound)
     with located(stay=True) as settings:
         serving.reach(settings)
         key = demo.prepare(settings) if demo_ else None
@@ -91,15 +90,25 @@ def serve(
 
 
 @app.command()
-def work() -> None:
+def work(
+    host: Annotated[str, typer.Option(help="Address to listen on, with --port.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve /livez, /readyz and /metrics here; 0 takes a free port."
+        ),
+    ] = None,
+) -> None:
     """Run readers and timers only, without REST: a second replica."""
     from shop import serving
     from shop.running import located
 
     serving.end_on_signals()
+    bound = None if port is None else serving.listening(host, port)
+    at = f" {serving.address(host, bound)}" if bound else ""
     with located(stay=True) as settings:
         serving.reach(settings)
-        serving.work(settings, lambda: _tell("ready to work"))
+        serving.work(settings, bound, lambda: _tell(f"ready to work{at}"))
 
 
 @app.command("doctor")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from pymongo.errors import PyMongoError
@@ -16,14 +15,9 @@ from bus.context import Context
 from bus.messages import now
 from bus.mongo import connect
 from shop import standing as work
+from shop.figures import OVERDUE, STUCK, stuck
 from shop.running import assembled
 from shop.settings import Settings, listing
-
-OVERDUE = timedelta(minutes=1)
-"""How late a timer may fire before something is wrong."""
-
-STUCK = timedelta(minutes=5)
-"""How long an order may be on its way from one state to the next."""
 
 
 class Finding(NamedTuple):
@@ -143,21 +137,8 @@ def _in_trouble(payments: Any) -> Iterator[Finding]:
 
 
 def _stuck(orders: Any) -> Iterator[Finding]:
-    query = {
-        "doc.updated_at": {"$lt": now() - STUCK},
-        "$or": [
-            {"doc.status": "cancelling"},
-            {"doc.status": "pending", "doc.expires_at": {"$lt": now() - STUCK}},
-            {"doc.status": "confirmed", "doc.fulfillment_status": "unfulfilled"},
-            {
-                "doc.status": "confirmed",
-                "doc.payment_status": "authorized",  # which is captured once it has been shipped
-                "doc.fulfillment_status": {"$in": ["shipped", "delivered"]},
-            },
-        ],
-    }
-    stuck = [found["_id"] for found in orders.find(query, {"_id": 1}).limit(20)]
-    for order_id in stuck:
+    found = [order["_id"] for order in orders.find(stuck(now()), {"_id": 1}).limit(20)]
+    for order_id in found:
         yield Finding("bad", "stuck order", order_id, f"look at `shop orders history {order_id}`")
-    if not stuck:
+    if not found:
         yield Finding("ok", "orders", "none is stuck")

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -23,10 +24,12 @@ from bus.mongo import connect
 from bus.platform import Platform
 from shop import logs
 from shop.child import end_with_parent
+from shop.metrics import FOLDER
 from shop.protocol import Protocol
 from shop.running import assembled
 from shop.settings import Settings, load
-from shop.web import application
+from shop.vitals import vitals
+from shop.web import application, at_work
 
 DRAIN = 10
 """Seconds that requests under way have to end when the process is told to stop."""
@@ -90,6 +93,12 @@ def listening(host: str, port: int) -> socket.socket:
     return bound
 
 
+def address(host: str, bound: socket.socket) -> str:
+    """Where a browser finds what listens there."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{bound.getsockname()[1]}"
+
+
 def reach(settings: Settings) -> None:
     """See that MongoDB is there before anything is built on it; raises `PyMongoError`."""
     with connect(settings.mongodb_url or "") as client:
@@ -150,7 +159,11 @@ def _serve_many(
     host, port = bound.getsockname()[:2]
     watch = threading.Thread(target=_when_ready, args=(host, port, ready), daemon=True)
     watch.start()
-    supervisor.run()
+    with tempfile.TemporaryDirectory(
+        prefix="storefold-metrics-", ignore_cleanup_errors=True
+    ) as folder:
+        os.environ[FOLDER] = folder
+        supervisor.run()
 
 
 def _when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
@@ -164,10 +177,14 @@ def _when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
             time.sleep(0.05)
 
 
-def work(settings: Settings, ready: Callable[[], None]) -> None:
-    """Run readers and timers until told to stop."""
+def work(settings: Settings, bound: socket.socket | None, ready: Callable[[], None]) -> None:
+    """Run readers and timers until told to stop; on a socket, if there is one, say how it goes."""
     platform: Platform = assembled(settings).platform()
     tune()
+    if bound is not None:
+        app = Starlette(routes=vitals(platform), lifespan=at_work(platform))
+        Server(_config(app), ready).run([bound])
+        return
 
     async def until_stopped() -> None:
         stopped = asyncio.Event()

@@ -13,6 +13,7 @@ import structlog
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
@@ -23,9 +24,13 @@ from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import Endpoint, read, waits
 from shop.doors import Doors
+from shop.observed import Observed
 from shop.openapi import openapi, page
+from shop.vitals import vitals
 
 log = structlog.get_logger(__name__)
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
@@ -42,6 +47,12 @@ def application(
     endpoints: Sequence[Endpoint],
 ) -> Starlette:
     """The whole surface; its lifespan starts the platform, and stops all there is."""
+    platform.at_stop(doors.close)
+    return surface(platform, doors, endpoints, at_work(platform))
+
+
+def at_work(platform: Platform) -> Lifespan:
+    """The lifespan of an application whose platform works as long as it serves."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -50,16 +61,15 @@ def application(
             yield
         finally:
             await platform.stop()
-            await doors.close()
 
-    return surface(platform, doors, endpoints, lifespan)
+    return lifespan
 
 
 def surface(
     platform: Platform,
     doors: Doors,
     endpoints: Sequence[Endpoint],
-    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
+    lifespan: Lifespan | None = None,
 ) -> Starlette:
     """The routes: the contexts' endpoints, and those about the process itself, which need no
     key."""
@@ -71,25 +81,14 @@ def surface(
     async def docs(request: Request) -> Response:
         return HTMLResponse(page(described))
 
-    async def live(request: Request) -> Response:
-        return JSONResponse({"status": "live"})
-
-    async def ready(request: Request) -> Response:
-        faults = await platform.faults()
-        if faults:
-            return JSONResponse(
-                {"status": "not ready", "faults": faults}, 503, {"Retry-After": "1"}
-            )
-        return JSONResponse({"status": "ready"})
-
     app = Starlette(
         routes=[
             *(Route(row.path, Served(row, doors), methods=[row.method]) for row in endpoints),
-            Route("/livez", live),
-            Route("/readyz", ready),
+            *vitals(platform),
             Route("/openapi.json", document),
             Route("/docs", docs),
         ],
+        middleware=[Middleware(Observed)],
         exception_handlers={HTTPException: routing_problem},
         lifespan=lifespan,
     )

@@ -13,8 +13,7 @@ import pytest
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
-from bus import building, rebuild
-from bus import platform as platforms
+from bus import building, readiness, rebuild
 from bus.cache import Entry
 from bus.comparing import Difference
 from bus.keeping import ViewWork
@@ -414,7 +413,7 @@ async def test_a_document_that_cannot_be_folded_is_named(start: Start) -> None:
 async def test_who_begins_with_a_view_far_behind_is_not_ready_until_it_has_caught_up(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(platforms, "FAR", 2)
+    monkeypatch.setattr(readiness, "FAR", 2)
     before = await start()
     position = await before.receive(*"abc")
     held = await Leases(before.home.database, "nobody").seize(f"tills.{SHEETS.key}", rebuild.ALL)

@@ -11,7 +11,7 @@ from bus.views import Documents, Stored
 from ordering.contract import TERMINAL
 from ordering.return_views import RETURNS
 from ordering.views import ORDERS
-from shop import doctor
+from shop import doctor, figures
 from tests.ordering.histories import SHAPES, replay
 
 pytestmark = pytest.mark.anyio
@@ -39,8 +39,8 @@ async def test_an_order_that_stays_where_it_should_not_is_shown(
     mongo: MongoClient[dict[str, Any]], prefix: str, stage: str
 ) -> None:
     order = replay(SHAPES[stage])
-    assert order.updated_at < now() - doctor.STUCK
-    assert order.expires_at < now() - doctor.STUCK
+    assert order.updated_at < now() - figures.STUCK
+    assert order.expires_at < now() - figures.STUCK
     database = mongo[f"{prefix}_ordering"]
     await Documents(ORDERS, database).put([Stored("ord_1", order, 1, 1, 1)])
     assert findings(database) == (["ord_1"] if stage in STUCK else [])
@@ -78,7 +78,7 @@ async def test_a_return_that_somebody_waits_for_is_shown(
     mongo: MongoClient[dict[str, Any]], prefix: str, stage: str, shown: list[tuple[str, str]]
 ) -> None:
     (found,) = replay(SHAPES[stage]).returns
-    assert found.updated_at < now() - doctor.STUCK
+    assert found.updated_at < now() - figures.STUCK
     documents = Documents(RETURNS, mongo[f"{prefix}_ordering"])
 
     def told() -> list[tuple[str, str]]:

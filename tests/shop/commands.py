@@ -103,7 +103,7 @@ class Serving:
         assert self.process.stderr
         for line in self.process.stderr:
             self.lines.append(line)
-            if found := re.match(r"ready (http://\S+)\n", line):
+            if found := re.match(r"ready (?:to work )?(http://\S+)\n", line):
                 self.address = found[1]
                 self._ready.set()
         self._ready.set()
@@ -122,10 +122,10 @@ class Serving:
 
 
 @contextmanager
-def serving(house: House, *words: str) -> Iterator[Serving]:
-    """`shop serve` on a free port."""
+def serving(house: House, *words: str, command: str = "serve") -> Iterator[Serving]:
+    """`shop serve`, or `shop work`, on a free port."""
     with subprocess.Popen(
-        [SHOP, "serve", "--port", "0", *words],
+        [SHOP, command, "--port", "0", *words],
         cwd=house.folder,
         env=house.environment(),
         stdout=subprocess.PIPE,
