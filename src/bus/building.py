@@ -76,7 +76,7 @@ class Building(Generic[D]):
         missing = [id for id in changes if id not in self._warm]
         if missing and not self._all_warm:
             found = self.documents.collection.find({"_id": {"$in": missing}})
-            self._warm.update((each["_id"], self.documents.read(each)) for each in found)
+            self._warm.update((each.id, each) for each in self.documents.read_all(found))
         view = self.documents.view
         for id, several in changes.items():
             try:
@@ -132,8 +132,10 @@ class Building(Generic[D]):
         """Write what has changed since, and forget the documents that were longest idle."""
         if self._unwritten:
             writes = [
-                ReplaceOne({"_id": id}, self.documents.document(stored), upsert=True)
-                for id, stored in self._unwritten.items()
+                ReplaceOne({"_id": id}, document, upsert=True)
+                for id, document in zip(
+                    self._unwritten, self.documents.written(self._unwritten.values()), strict=True
+                )
             ]
             self.documents.collection.bulk_write(writes, ordered=False)
             self._unwritten = {}

@@ -40,6 +40,7 @@ class Context:
         self.name = name
         self.database = database
         self.cache = cache
+        self.keyring = keyring
         self.log = Log(name, database, events, keyring)
         self.streams = Streams(self.log)
         self.rota = rota
@@ -50,7 +51,7 @@ class Context:
 
     def view(self, view: View[D]) -> Documents[D]:
         """Keep a view of this context's log."""
-        documents = Documents(view, self.database)
+        documents = Documents(view, self.database, keyring=self.keyring)
         self.views.append(documents)
         return documents
 

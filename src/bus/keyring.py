@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError
 from bus.batch import Batch
 from bus.messages import now
 from bus.mongo import Document, durable
-from bus.personal import MARK, Seal
+from bus.personal import MARK, Open, Seal
 from bus.tasks import in_thread
 
 K = TypeVar("K")
@@ -73,12 +73,14 @@ class Keyring:
         key = self._sealing.get(whose)
         if key is None or time.monotonic() > key.until:
             raise KeyWanted(whose)
+        return sealing(key)
 
-        def seal(plain: bytes) -> bytes:
-            nonce = os.urandom(NONCE_BYTES)
-            return MARK + key.id + nonce + AESGCM(key.key).encrypt(nonce, plain, key.id)
-
-        return seal
+    def sealers(self, whose: Collection[str]) -> dict[str, Seal]:
+        """What seals for each of these persons; who has no key gets one. Blocks."""
+        keys = {each: key for each in whose if (key := self._sealing.get(each)) is not None}
+        if old := [e for e in whose if e not in keys or time.monotonic() > keys[e].until]:
+            keys |= self._fetch(old)
+        return {each: sealing(key) for each, key in keys.items()}
 
     def open(self, sealed: bytes) -> bytes | None:
         """What was sealed; `None` when its key is gone. Blocks where the key is not at hand; raises
@@ -139,12 +141,16 @@ class Keyring:
 
     async def _provide(self, whose: Sequence[str]) -> Sequence[None]:
         """Have the keys of these persons at hand; who has none gets one."""
-        until = time.monotonic() + TRUSTED_FOR
-        wanted = list(dict.fromkeys(whose))
-        found = await in_thread(lambda: self._found_or_made(wanted))
-        self._keep(self._sealing, {e["_id"]: Key(e["id"], e["key"], until) for e in found})
-        self._keep(self._opening, {each["id"]: each["key"] for each in found})
+        await in_thread(lambda: self._fetch(whose))
         return [None] * len(whose)
+
+    def _fetch(self, whose: Iterable[str]) -> dict[str, Key]:
+        until = time.monotonic() + TRUSTED_FOR
+        found = self._found_or_made(list(dict.fromkeys(whose)))
+        keys = {each["_id"]: Key(each["id"], each["key"], until) for each in found}
+        self._keep(self._sealing, keys)
+        self._keep(self._opening, {key.id: key.key for key in keys.values()})
+        return keys
 
     def _found_or_made(self, whose: list[str]) -> list[Document]:
         query = {"_id": {"$in": whose}}
@@ -174,6 +180,29 @@ class Keyring:
         if len(keys) + len(more) > REMEMBERED:
             keys.clear()
         keys.update(more)
+
+
+def sealing(key: Key) -> Seal:
+    """What seals with this key."""
+
+    def seal(plain: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return MARK + key.id + nonce + AESGCM(key.key).encrypt(nonce, plain, key.id)
+
+    return seal
+
+
+def opened(data: Any, open: Open) -> Any:
+    """A stored document with what is sealed in it as its JSON; what is erased is `None`."""
+    match data:
+        case bytes() if data.startswith(MARK):
+            return open(data)
+        case dict():
+            return {name: opened(value, open) for name, value in data.items()}
+        case list():
+            return [opened(value, open) for value in data]
+        case _:
+            return data
 
 
 def id_of(sealed: bytes) -> bytes:

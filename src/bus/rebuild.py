@@ -80,7 +80,9 @@ class Rebuild(Generic[D]):
         self._leases = Leases(context.database, new_id())
         self._held: dict[Lease, int] = {}  # and the positions at which to give them back
         self._build = new_id()
-        self._new = Documents(live.view, context.database, f"{self._prefix}{self._build}")
+        self._new = Documents(
+            live.view, context.database, f"{self._prefix}{self._build}", context.keyring
+        )
         self._building = Building(context.log, self._new, self._build)
 
     @property
@@ -137,7 +139,9 @@ class Rebuild(Generic[D]):
             against = rival.name if rival is not None else None
             of_age = against == self._live.collection.name
             comparison = Comparison(
-                self._live.collection if rival is None else rival, self._new.collection
+                self._live.collection if rival is None else rival,
+                self._new.collection,
+                self._new.keyring,
             )
 
             def agreed() -> bool:

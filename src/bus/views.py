@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -13,7 +13,9 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from bus.cache import Entry
+from bus.keyring import Keyring, ids_in
 from bus.mongo import Document, durable
+from bus.personal import OPEN, SEAL
 from bus.retries import Overtaken
 from bus.tasks import in_thread
 
@@ -39,6 +41,8 @@ class View(Generic[D]):
     position."""
     cached: Callable[[D, int, int], Entry] | None = None
     """What is cached of a document at a version, right up to a position; nothing unless given."""
+    whose: Callable[[D], str | None] | None = None
+    """Whom a document is about, if it has `Personal` fields: they are sealed where it is kept."""
 
     @property
     def key(self) -> str:
@@ -80,9 +84,15 @@ class Documents(Generic[D]):
     never goes back in position."""
 
     def __init__(
-        self, view: View[D], database: Database[dict[str, Any]], collection: str | None = None
+        self,
+        view: View[D],
+        database: Database[dict[str, Any]],
+        collection: str | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self.view = view
+        self.keyring = keyring if view.whose else None
+        self._context = {OPEN: self.keyring.open} if self.keyring else None
         self.key = view.key
         self.collection = durable(database[collection or f"view_{view.name}_v{view.version}"])
         self._adapter: TypeAdapter[D] = TypeAdapter(view.shape)
@@ -123,10 +133,7 @@ class Documents(Generic[D]):
         """Documents that match; newest first unless told otherwise. Fields are under `doc.`."""
 
         def fetch() -> list[Stored[D]]:
-            return [
-                self.read(found)
-                for found in self.collection.find(query).sort(list(sort)).limit(limit)
-            ]
+            return self.read_all(self.collection.find(query).sort(list(sort)).limit(limit))
 
         try:
             return await asyncio.to_thread(fetch)
@@ -138,16 +145,16 @@ class Documents(Generic[D]):
     async def put(self, documents: Sequence[Stored[D]]) -> set[str]:
         """Write documents; returns the ids of those that were refused, for one as new or newer
         stands. Raises `Rebuilt`."""
-        writes = [
-            UpdateOne(
-                {"_id": stored.id, "position": {"$lt": stored.position}},
-                {"$set": self.document(stored)},
-                upsert=True,
-            )
-            for stored in documents
-        ]
 
         def write() -> set[str]:
+            writes = [
+                UpdateOne(
+                    {"_id": stored.id, "position": {"$lt": stored.position}},
+                    {"$set": document},
+                    upsert=True,
+                )
+                for stored, document in zip(documents, self.written(documents), strict=True)
+            ]
             try:
                 self.collection.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
@@ -163,18 +170,34 @@ class Documents(Generic[D]):
 
         return await in_thread(write)
 
-    def document(self, stored: Stored[D]) -> Document:
-        """A document as MongoDB keeps it, but for its `_id`."""
+    def written(self, documents: Iterable[Stored[D]]) -> list[Document]:
+        """Documents as MongoDB keeps them, but for their `_id`s. Blocks where one is sealed."""
+        if self.keyring is None or (whose := self.view.whose) is None:
+            return [self._written(stored, None) for stored in documents]
+        owners = [(stored, whose(stored.doc)) for stored in documents]
+        sealers = self.keyring.sealers({owner for _, owner in owners if owner})
+        return [
+            self._written(stored, {SEAL: sealers[owner]} if owner else None)
+            for stored, owner in owners
+        ]
+
+    def read_all(self, found: Iterable[Document]) -> list[Stored[D]]:
+        """Stored documents. Blocks where one is sealed."""
+        rows = list(found)
+        if self.keyring is not None:
+            self.keyring.prepare({id for row in rows for id in ids_in(row["doc"])})
+        return [self._read(row) for row in rows]
+
+    def _written(self, stored: Stored[D], context: dict[str, Any] | None) -> Document:
         return {
-            "doc": self._adapter.dump_python(stored.doc),
+            "doc": self._adapter.dump_python(stored.doc, context=context),
             "version": stored.version,
             "position": stored.position,
             "first": stored.first,
             "build": stored.build,
         }
 
-    def read(self, found: Mapping[str, Any]) -> Stored[D]:
-        """A stored document."""
-        doc = self._adapter.validate_python(found["doc"], strict=False)
+    def _read(self, found: Mapping[str, Any]) -> Stored[D]:
+        doc = self._adapter.validate_python(found["doc"], strict=False, context=self._context)
         version, position, first = found["version"], found["position"], found["first"]
         return Stored(found["_id"], doc, version, position, first, found.get("build"))

@@ -4,7 +4,7 @@ On the real mongod: mongomock cannot write in bulk with this driver.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -356,10 +356,14 @@ async def test_who_reads_while_another_build_takes_the_place_reads_that_one(real
     class Switching(Documents[Sheet]):
         """Another build takes the place as soon as the first document has been read."""
 
-        def read(self, found: Mapping[str, Any]) -> Stored[Sheet]:
-            if "other" in real.list_collection_names():
-                other.rename(table.name, dropTarget=True)
-            return super().read(found)
+        def read_all(self, found: Iterable[dict[str, Any]]) -> list[Stored[Sheet]]:
+            def switched() -> Iterator[dict[str, Any]]:
+                for row in found:
+                    if "other" in real.list_collection_names():
+                        other.rename(table.name, dropTarget=True)
+                    yield row
+
+            return super().read_all(switched())
 
     found = await Switching(SHEETS, real).find({}, limit=150)
     assert [stored.doc.balance for stored in found] == [2] * 150

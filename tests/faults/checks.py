@@ -230,7 +230,7 @@ def stock_is_as_the_orders_say(evidence: Evidence) -> Iterator[str]:
 def views_are_as_rebuilt(evidence: Evidence) -> Iterator[str]:
     """Every view is what the log makes of it when it is built afresh."""
     for name, documents, built in evidence.books.views():
-        stored = {each["_id"]: documents.read(each) for each in documents.collection.find()}
+        stored = {each.id: each for each in documents.read_all(documents.collection.find())}
         for id in built.keys() | stored.keys():
             if stored.get(id) != built.get(id):
                 yield f"{name} has {stored.get(id)}, but the log says {built.get(id)}"
