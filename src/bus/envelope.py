@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bus.commits import Commit
-from bus.messages import SYSTEM, Event, Message, Principal, derived_id, new_id
+from bus.messages import (
+    SYSTEM,
+    Event,
+    Invalid,
+    Message,
+    Principal,
+    Stale,
+    derived_id,
+    new_id,
+)
 
 M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
@@ -84,3 +93,24 @@ def envelope_of(commit: Commit, index: int, event: Event) -> Envelope[Event]:
         principal=Principal.parse(commit.meta.principal),
         traceparent=commit.meta.trace,
     )
+
+
+def check_version(envelope: Envelope[Any], version: int) -> None:
+    """Refuse with `Stale` when the asker has seen another version than this one (`If-Match`)."""
+    if envelope.if_version is not None and envelope.if_version != version:
+        raise Stale(
+            "stale_version",
+            f"the decision was made on version {envelope.if_version}, but the latest is "
+            f"{version}: read it again",
+            version=version,
+        )
+
+
+def same_body(commit: Commit, envelope: Envelope[Any]) -> Commit:
+    """The earlier commit under this command id; refuses a key that came back with another body."""
+    if commit.meta.fingerprint != envelope.fingerprint:
+        raise Invalid(
+            "idempotency_key_reused",
+            "this Idempotency-Key was used for another request: take a fresh key for a new request",
+        )
+    return commit

@@ -74,6 +74,11 @@ class Feed:
         """Hear every commit from here on, in order; the listener returns at once."""
         self._listeners.append(listener)
 
+    def forget(self) -> None:
+        """Read commits again before they are handed out once more."""
+        self._tail.clear()
+        self._windows.clear()
+
     def push(self, commits: Sequence[Commit]) -> None:
         """Commits published by whoever wrote them: repeated and out of order ones do no harm."""
         self._accept(commits)

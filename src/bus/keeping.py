@@ -100,6 +100,10 @@ class ViewWork(Generic[D]):
     async def look(self) -> None:
         """Nothing can be asked."""
 
+    def forget(self) -> None:
+        """Read every document again before it is changed."""
+        self._warm.clear()
+
     async def _change(self, changes: Mapping[str, Sequence[Change]]) -> None:
         if not changes:
             return

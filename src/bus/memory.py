@@ -163,6 +163,11 @@ class Memory:
             else:
                 del self._kept[oldest]
 
+    def forget(self) -> None:
+        """Know nothing but what is queued."""
+        for name in [name for name, warm in self._kept.items() if warm.basis is None]:
+            del self._kept[name]
+
     def saw(self, commit: Commit) -> None:
         """A commit stands in the log; each stream's come in order, some of them more than once."""
         for name, version in commit.writes:

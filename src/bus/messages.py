@@ -73,11 +73,16 @@ class Event(Message):
     """
 
     whose: ClassVar[str] = ""
+    forgets: ClassVar[bool] = False
+    """Whether somebody's key is gone: no process believes then what it remembers of anybody."""
 
-    def __init_subclass__(cls, name: str = "", whose: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, name: str = "", whose: str = "", forgets: bool = False, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(name=name, **kwargs)
         if whose:
             cls.whose = whose
+        cls.forgets = forgets
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:

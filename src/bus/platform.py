@@ -67,6 +67,7 @@ class Platform:
         self._retries = retries
         self._releases: list[Callable[[], Awaitable[None]]] = []
         self._parked: list[Parking] = []
+        self._kept: list[ViewWork[Any]] = []
         self.transport = transport
         self.bus = Bus(transport)
         self.cache = Cache(redis, prefix)
@@ -105,6 +106,7 @@ class Platform:
             context.log.open(partial(self._committed, context.name), context.feed.push)
             await context.feed.start()
             context.feed.listen(context.streams.saw)
+            context.feed.listen(self._heed)
             self.transport.consume(context.name, context.log.codec, context.feed.push)
         self._doorbell.start()
         if work:
@@ -155,6 +157,16 @@ class Platform:
         self.transport.publish(name, commits)
         self._doorbell.ring(name)
 
+    def _heed(self, commits: Sequence[Commit]) -> None:
+        """Somebody's key may be gone: then nothing that was read with it must be written again."""
+        if any(happened.kind.forgets for commit in commits for happened in commit.events):
+            self.keyring.forget()
+            for context in self.contexts.values():
+                context.feed.forget()
+                context.streams.forget()
+            for work in self._kept:
+                work.forget()
+
     def _rung(self, word: str) -> None:
         context = self.contexts.get(word.removesuffix(ROTA))
         if context is not None:
@@ -177,7 +189,8 @@ class Platform:
         for context in self.contexts.values():
             for documents in context.views:
                 name = f"{context.name}.{documents.key}"
-                self._add_chunks(name, context, context, ViewWork(documents, self.cache))
+                self._kept.append(ViewWork(documents, self.cache))
+                self._add_chunks(name, context, context, self._kept[-1])
                 self.readiness.expect(context, documents)
         for reaction in self.bus.reactions:
             self._add_readers(reaction)

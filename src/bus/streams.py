@@ -15,14 +15,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from bus.batch import Batch
 from bus.commits import Commit, Recorded, Write
-from bus.envelope import Envelope
+from bus.envelope import Envelope, check_version, same_body
 from bus.keyring import KeyWanted
 from bus.log import Log
 from bus.memory import WARM, Loaded, Memory, Warm
 from bus.memory import Kind as Kind
 from bus.memory import States as States
 from bus.memory import Stream as Stream
-from bus.messages import Busy, Event, Invalid, Refused, Stale
+from bus.messages import Busy, Event, Refused
 from bus.pending import Conflict, Pending, Repeated
 
 S = TypeVar("S")
@@ -168,6 +168,10 @@ class Streams:
                     if not watcher.done():
                         watcher.set_result(None)
 
+    def forget(self) -> None:
+        """Read every stream again before anything more is made of it."""
+        self._memory.forget()
+
     async def _outgrown_many(self, known: Sequence[tuple[str, int]]) -> list[bool]:
         """Whether these streams have been written beyond these versions."""
         outgrown = await self.log.outgrown(set(known))
@@ -288,24 +292,3 @@ class Streams:
         watchers.discard(news)
         if not watchers:
             self._watched.pop(name, None)
-
-
-def check_version(envelope: Envelope[Any], version: int) -> None:
-    """Refuse with `Stale` when the asker has seen another version than this one (`If-Match`)."""
-    if envelope.if_version is not None and envelope.if_version != version:
-        raise Stale(
-            "stale_version",
-            f"the decision was made on version {envelope.if_version}, but the latest is "
-            f"{version}: read it again",
-            version=version,
-        )
-
-
-def same_body(commit: Commit, envelope: Envelope[Any]) -> Commit:
-    """The earlier commit under this command id; refuses a key that came back with another body."""
-    if commit.meta.fingerprint != envelope.fingerprint:
-        raise Invalid(
-            "idempotency_key_reused",
-            "this Idempotency-Key was used for another request: take a fresh key for a new request",
-        )
-    return commit

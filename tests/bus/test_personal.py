@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import bson
 import pytest
@@ -17,8 +19,11 @@ from bus.keyring import Keyring, KeyWanted
 from bus.messages import Command, Event, Model, Personal
 from bus.personal import MARK
 from bus.platform import Platform
+from bus.rebuild import Rebuild
 from bus.streams import Kind
 from bus.transport import InProcess, Loopback
+from bus.views import Documents, View
+from tests.waiting import eventually
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 META = Meta("c", None, "system:test", None, None)
@@ -44,6 +49,10 @@ class Moved(Event, name="people.Moved", whose="person"):
     card: Card
     note: Annotated[str | None, Personal("erased")] = None
     rooms: int
+
+
+class Forgotten(Event, name="people.Forgotten", forgets=True):
+    person: str
 
 
 class Move(Command[None], name="people.Move"):
@@ -179,25 +188,101 @@ async def test_over_a_wire_that_nobody_keeps_it_is_plain(keyring: Keyring) -> No
     assert codec.from_json(codec.to_json(commit)) == commit
 
 
-@pytest.fixture(params=[InProcess, Loopback])
-async def home(
-    request: pytest.FixtureRequest, mongo: MongoClient[dict[str, Any]], prefix: str
-) -> AsyncIterator[Context]:
-    platform = Platform(mongo, None, prefix, request.param())
-    context = platform.context("people", (Moved,))
+HOMES = View(
+    name="homes",
+    version=1,
+    shape=Moved,
+    ids={Moved: lambda event: str(event.person)},
+    evolve=lambda _, event: event,
+    whose=lambda doc: doc.person,
+)
+
+
+class Replica(NamedTuple):
+    """A process of a shop that knows where people live."""
+
+    platform: Platform
+    home: Context
+    homes: Documents[Moved]
+
+    async def moves(self, event: Event, id: str = "ada") -> None:
+        """Something happens to somebody."""
+        await self.home.streams.decide(people(id), lambda _: [event], enveloped(Move(person=id)))
+
+    async def knows(self) -> Moved | None:
+        """Where Ada lives, by memory or by the log."""
+        return (await self.home.streams.load(people("ada"))).state
+
+    async def shows(self) -> Moved | None:
+        """Where the view says she lives."""
+        found = await self.homes.get("ada")
+        return found.doc if found else None
+
+    async def becomes(self, wanted: Moved) -> None:
+        """Memory and view know her so."""
+
+        async def look() -> Any:
+            known, shown = await self.knows(), await self.shows()
+            return known == shown == wanted
+
+        assert await eventually(look)
+
+
+@asynccontextmanager
+async def replica(mongo: MongoClient[Any], prefix: str, transport: Any) -> AsyncIterator[Replica]:
+    platform = Platform(mongo, None, prefix, transport())
+    context = platform.context("people", (Moved, Forgotten))
+    documents = context.view(HOMES)
     await platform.start(work=True)
-    yield context
+    yield Replica(platform, context, documents)
     await platform.stop()
 
 
-async def test_a_decision_waits_for_the_key_and_is_made_once(
-    home: Context, mongo: MongoClient[dict[str, Any]], prefix: str
+@pytest.fixture(params=[InProcess, Loopback])
+async def one(
+    request: pytest.FixtureRequest, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> AsyncIterator[Replica]:
+    async with replica(mongo, prefix, request.param) as running:
+        yield running
+
+
+async def test_neither_the_log_nor_a_view_has_it_in_plain_words(
+    one: Replica, mongo: MongoClient[dict[str, Any]], prefix: str
 ) -> None:
     envelope = enveloped(Move(person="ada"))
-    decided = await home.streams.decide(people("ada"), lambda _: [MOVED], envelope, new=True)
+    decided = await one.home.streams.decide(people("ada"), lambda _: [MOVED], envelope, new=True)
     assert decided.state == MOVED
-    raw: Any = next(mongo[f"{prefix}_people"]["log"].find_raw_batches())
-    assert b"person-ada" in raw
-    assert b"CANARY" not in raw
-    (commit,) = await home.log.history("person-ada")
+    await one.becomes(MOVED)
+    for table in ("log", "view_homes_v1"):
+        raw = b"".join(bson.encode(each) for each in mongo[f"{prefix}_people"][table].find())
+        assert b"visa" in raw
+        assert b"CANARY" not in raw
+    (commit,) = await one.home.log.history("person-ada")
     assert commit.events[0].event == MOVED
+
+
+async def test_every_process_forgets_whose_key_is_gone(
+    one: Replica, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    async with replica(mongo, prefix, InProcess) as other:
+        await one.moves(MOVED)
+        for each in (one, other):
+            await each.becomes(MOVED)
+        await one.platform.keyring.renew("ada")
+        await one.platform.keyring.delete_old("ada")
+        await one.moves(Forgotten(person="ada"), "the office")
+
+        for each in (one, other):
+            await each.becomes(ERASED)
+
+
+async def test_a_rebuilt_view_agrees_with_the_live_one_whatever_the_seals_look_like(
+    one: Replica,
+) -> None:
+    await one.moves(MOVED)
+    await one.becomes(MOVED)
+    ring = partial(one.platform.ask, "people")
+    report = await Rebuild(one.home, one.homes, ring, lambda what, done, total: None).run()
+    assert report.switched
+    assert (report.comparison.compared, report.comparison.differing) == (1, {})
+    await one.becomes(MOVED)
