@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import typer
@@ -121,6 +122,15 @@ def progress() -> Progress:
 def money(amount: Mapping[str, Any]) -> str:
     """Money in an answer as people read it: `10.50 EUR`."""
     return str(Money.model_validate(amount))
+
+
+def moment(text: str) -> datetime:
+    """A time as a person types it; UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is no time: write 2026-11-23T12:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def lasting(seconds: float) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bus.console import AsJson, Open, show, show_one
+from bus.console import AsJson, Open, moment, show, show_one
 from bus.messages import NotFound, Principal
 from catalog.commands import CallOffPrice, ChangePrice
 from catalog.contract import GetCurrency
@@ -132,12 +131,3 @@ def standing(variant: SheetVariant) -> list[dict[str, object]]:
         }
         for each in variant.prices
     ]
-
-
-def moment(text: str) -> datetime:
-    """A time as a person types it; UTC unless it says otherwise."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text} is no time: write 2026-12-01T08:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,53 +1,23 @@
-"""Delivery's part of the CLI: `shop deliveries` and `shop warehouses`."""
+"""Delivery's part of the CLI: `shop warehouses`; `shop deliveries` is beside it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from bus.console import AsJson, Open, show, show_one
-from bus.messages import Address, Position
-from delivery.commands import AddWarehouse, ListDeliveries, ListWarehouses, Warehouse
-from delivery.contract import GetDelivery, Status
+from bus.messages import Message, Position
+from delivery.commands import AddWarehouse, ListWarehouses, Warehouse
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus
 
-DELIVERY_COLUMNS = ("delivery_id", "order_id", "status", "carrier", "tracking_number", "to")
-WAREHOUSE_COLUMNS = ("warehouse_id", "name", "at", "position")
+M = TypeVar("M", bound=Message)
 
-
-def deliveries(shop: Open) -> typer.Typer:
-    """The commands of `shop deliveries`."""
-    app = typer.Typer(help="Where the goods are.", no_args_is_help=True)
-
-    @app.command("list")
-    def list_(
-        status: Status | None = None,
-        limit: int = typer.Option(20, min=1, max=1000),
-        as_json: bool = AsJson,
-    ) -> None:
-        """The deliveries, newest first."""
-        with shop() as running:
-            found = running.run(running.bus.ask(ListDeliveries(status=status, limit=limit)))
-        rows = [json.loads(row) for row in found.data]
-        if not as_json:
-            rows = [{**row, "to": town(row.get("destination"))} for row in rows]
-        show(rows, DELIVERY_COLUMNS, as_json=as_json)
-
-    @app.command("show")
-    def show_(delivery_id: str, as_json: bool = AsJson) -> None:
-        """One delivery, with all that its carrier said."""
-        with shop() as running:
-            query = GetDelivery(delivery_id=delivery_id)
-            found = json.loads(running.run(running.bus.ask(query)).body)
-        show_one(found if as_json else in_lines(found), as_json=as_json)
-
-    return app
+WAREHOUSE_COLUMNS = ("warehouse_id", "name", "at", "position", "carrier")
 
 
 def warehouses(shop: Open) -> typer.Typer:
@@ -68,10 +38,13 @@ def warehouses(shop: Open) -> typer.Typer:
         position: str | None = typer.Option(
             None, metavar="LAT,LON", help="Where it is exactly; else the town's middle."
         ),
+        carrier: str | None = typer.Option(
+            None, help="Who fetches what is sent from there: the name of their key."
+        ),
         as_json: bool = AsJson,
     ) -> None:
         """Open a warehouse."""
-        fields = {
+        address = {
             "house_number": house_number,
             "road": road,
             "sub_district": sub_district,
@@ -81,7 +54,13 @@ def warehouses(shop: Open) -> typer.Typer:
             "country": country.upper(),
             "position": position_of(position),
         }
-        command = meant(warehouse_id, name, fields)
+        fields = {
+            "warehouse_id": warehouse_id,
+            "name": name,
+            "address": address,
+            "carrier": carrier,
+        }
+        command = meant(AddWarehouse, fields)
         with shop() as running:
             added = running.run(running.bus.send(command)).answer
         show_one(row(added, as_json=as_json), as_json=as_json)
@@ -103,10 +82,10 @@ async def open_warehouses(bus: Bus) -> frozenset[str]:
     return frozenset(warehouse.warehouse_id for warehouse in found)
 
 
-def meant(warehouse_id: str, name: str, address: Mapping[str, Any]) -> AddWarehouse:
-    """The command that the options make; raises `BadParameter` naming those that are wrong."""
+def meant(kind: type[M], fields: Mapping[str, Any]) -> M:
+    """The message that the options make; raises `BadParameter` naming those that are wrong."""
     try:
-        return AddWarehouse(warehouse_id=warehouse_id, name=name, address=Address(**address))
+        return kind.model_validate(fields)
     except ValidationError as error:
         wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise typer.BadParameter("; ".join(wrong)) from None
@@ -136,23 +115,8 @@ def row(warehouse: Warehouse, *, as_json: bool) -> dict[str, Any]:
         "name": warehouse.name,
         "at": street(fields["address"]),
         "position": f"{where.lat},{where.lon}",
+        "carrier": warehouse.carrier,
     }
-
-
-def in_lines(delivery: Mapping[str, Any]) -> dict[str, Any]:
-    """A delivery for people: a line a field, a line a checkpoint."""
-    fields = dict(delivery)
-    if "destination" in fields:
-        fields["destination"] = street(fields["destination"])
-    if items := fields.get("items"):
-        fields["items"] = ", ".join(f"{item['quantity']} x {item['sku']}" for item in items)
-    if position := fields.get("position"):
-        fields["position"] = f"{position['lat']},{position['lon']} at {position['at']}"
-    fields.pop("route", None)  # for maps, not for eyes
-    for number, scan in enumerate(fields.pop("checkpoints"), start=1):
-        note = f" ({scan['note']})" if "note" in scan else ""
-        fields[f"checkpoint {number}"] = f"{scan['at']} {scan['status']}{note}"
-    return fields
 
 
 def street(address: Mapping[str, Any]) -> str:

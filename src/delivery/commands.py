@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from bus.messages import Address, Command, Done, Id, Model, Page, Position, Query, Text
-from delivery.contract import DeliveryDocument, Scan, Status
+from delivery.contract import DeliveryDocument, Proof, Scan, Status
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -21,11 +28,18 @@ def _in_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(9999, 1, 1))]
+
+CarrierName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,79}$")]
+"""What a key of scope `carrier` is called."""
+
 
 class RecordCheckpoint(Command[Done[DeliveryDocument]], name="delivery.RecordCheckpoint"):
-    """The carrier says how far a delivery is, `at` that time (now, when it doesn't say).
+    """The carrier says how far a delivery is, `at` that time (now, when it doesn't say); with
+    `delivered`, who took the goods. What no carrier has yet is theirs from then on.
 
-    Refused with `unknown_delivery`, `checkpoint_in_future` or `delivery_ended`.
+    Refused with `unknown_delivery`, `checkpoint_in_future`, `delivery_ended` or
+    `too_many_checkpoints`.
     """
 
     delivery_id: Id
@@ -33,15 +47,68 @@ class RecordCheckpoint(Command[Done[DeliveryDocument]], name="delivery.RecordChe
     position: Position | None = None
     at: Moment | None = None
     note: Text | None = None
+    proof: Proof | None = None
+
+    @field_validator("proof")
+    @classmethod
+    def _proves_a_delivery(cls, proof: Proof | None, others: ValidationInfo) -> Proof | None:
+        if proof is not None and others.data.get("status") not in ("delivered", None):
+            raise ValueError("only what is delivered has somebody who took it: leave it out")
+        return proof
+
+
+class AssignDelivery(Command[Done[DeliveryDocument]], name="delivery.AssignDelivery"):
+    """Give a delivery to a carrier, by the name of their key; to another one until the goods are
+    picked up.
+
+    Refused with `unknown_delivery`, `not_arranged`, `already_picked_up` or `delivery_ended`.
+    """
+
+    delivery_id: Id
+    carrier: CarrierName
+
+
+class Window(Model):
+    """From when to when somebody is to come; a week at most."""
+
+    from_: Moment = Field(alias="from")
+    to: Moment
+
+    @field_validator("to")
+    @classmethod
+    def _ends_after_it_begins(cls, to: datetime, others: ValidationInfo) -> datetime:
+        start = others.data.get("from_")
+        if start is not None and not start < to <= start + timedelta(days=7):
+            raise ValueError("must be after the window's beginning, within a week")
+        return to
+
+
+class RescheduleDelivery(Command[Done[DeliveryDocument]], name="delivery.RescheduleDelivery"):
+    """Bring it at another time: what is not on its way yet, or could not be brought, or could not
+    be arranged at all.
+
+    Refused with `unknown_delivery`, `on_the_road`, `window_over` or `delivery_ended`.
+    """
+
+    delivery_id: Id
+    window: Window
+
+
+class RetryDelivery(Command[None], name="delivery.RetryDelivery"):
+    """Nobody has chosen another time after a failed attempt: the timer does."""
+
+    delivery_id: Id
 
 
 class Warehouse(Model):
-    """Where goods set out from."""
+    """Where goods set out from, and the carrier who fetches them there unless another is told
+    to."""
 
     warehouse_id: str
     name: str
     address: Address
     position: Position
+    carrier: str | None = None
 
 
 class AddWarehouse(Command[Done[Warehouse]], name="delivery.AddWarehouse"):
@@ -53,6 +120,7 @@ class AddWarehouse(Command[Done[Warehouse]], name="delivery.AddWarehouse"):
     warehouse_id: Id
     name: Text
     address: Address
+    carrier: CarrierName | None = None
 
 
 class ListWarehouses(Query[tuple[Warehouse, ...]], name="delivery.ListWarehouses"):
@@ -60,7 +128,19 @@ class ListWarehouses(Query[tuple[Warehouse, ...]], name="delivery.ListWarehouses
 
 
 class ListDeliveries(Query[Page], name="delivery.ListDeliveries"):
-    """The deliveries, newest first, each a `DeliveryDocument`."""
+    """The deliveries, newest first, each a `DeliveryDocument`; a carrier's own, if one asks.
+
+    `open`: those that have not ended, or only those that have. `date`: those whose window begins on
+    that day. With `min_position`, once the list knows the log up to there. Refused with
+    `unknown_delivery` to go on behind one that is not among them.
+    """
 
     status: Status | None = None
+    open: bool | None = None
+    carrier: CarrierName | None = None
+    warehouse_id: Id | None = None
+    slot_id: Id | None = None
+    date: Day | None = None
     limit: int = Field(default=20, ge=1, le=1000)
+    starting_after: Id | None = None
+    min_position: int = Field(default=0, ge=0)

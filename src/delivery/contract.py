@@ -10,14 +10,30 @@ from typing import Literal
 
 from pydantic import Field
 
-from bus.messages import Address, Command, Document, Event, Id, Model, Money, Position, Query
+from bus.messages import (
+    Address,
+    Command,
+    Document,
+    Event,
+    Id,
+    Model,
+    Money,
+    Position,
+    Query,
+    Text,
+)
 
 Scan = Literal[
     "picked_up", "en_route", "arrived", "attempt_failed", "delivered", "returned_to_sender"
 ]
 """What a carrier says of a delivery, in the order in which it goes."""
 
-Status = Literal["scheduled", Scan, "cancelled"]
+Status = Literal["pending", "scheduled", "assigned", Scan, "rescheduled", "cancelled"]
+"""`pending`: asked for, but nothing is arranged; `assigned`: a carrier has it, but not the goods
+yet; `rescheduled`: an attempt has failed, and there is to be another one."""
+
+DeliveryKind = Literal["delivery", "return"]
+"""From a warehouse to a buyer's door, or from there back to a warehouse."""
 
 
 class Slot(Model):
@@ -75,15 +91,24 @@ class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
 
     delivery_id: Id
     reference: Id
+    kind: DeliveryKind = "delivery"
+
+
+class Proof(Model):
+    """Who took the goods, and what else there is to be said of that."""
+
+    name: Text
+    note: Text | None = None
 
 
 class Checkpoint(Model):
-    """What the carrier saw, where and when."""
+    """What the carrier saw, where and when; with `delivered`, who took the goods."""
 
     status: Scan
     position: Position | None = None
     at: datetime
     note: str | None = None
+    proof: Proof | None = None
 
 
 class Sighting(Position):
@@ -102,18 +127,23 @@ class Line(Model):
 class DeliveryDocument(Model):
     """A delivery as its buyer sees it; `order_id` is its reference, `items` what is in it.
 
-    `eta`, `distance_remaining_m` and `route`, from where the goods were last seen to the door, are
-    told while they are on the road and a way is known; `eta` only as long as it is to come: goods
-    that are late and have not been seen since arrive nobody knows when.
+    `carrier` is `house` as long as none has it. `attempts` are those that failed. `eta`,
+    `distance_remaining_m` and `route`, from where the goods were last seen to the door, are told
+    while they are on the road and a way is known; `eta` only as long as it is to come: goods that
+    are late and have not been seen since arrive nobody knows when.
     """
 
     delivery_id: str
     order_id: str
+    kind: DeliveryKind = "delivery"
     status: Status
     carrier: str
     tracking_number: str
+    warehouse_id: str | None = None
+    origin: Address | None = None
     destination: Address | None = None
     items: tuple[Packed, ...] | None = None
+    attempts: int | None = None
     slot: Slot | None = None
     position: Sighting | None = None
     eta: datetime | None = None
@@ -138,44 +168,69 @@ class AwaitDelivery(Query[Document | None], name="delivery.AwaitDelivery"):
 
 
 class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
-    """It is arranged that the goods are brought."""
+    """It is arranged that the goods are brought; `origin` is the door they are fetched from, if not
+    the warehouse itself."""
 
     delivery_id: str
     reference: str
+    kind: DeliveryKind = "delivery"
     warehouse_id: str
+    origin: Address | None = None
     destination: Address
     carrier: str
     tracking_number: str
     slot: Slot | None = None
     items: tuple[Packed, ...] = ()
+    at: datetime | None = None
 
 
-class DeliveryPickedUp(Event, name="delivery.DeliveryPickedUp"):
+class Milestone(Event):
+    """Something that whoever asked for a delivery wants to know of it."""
+
+    delivery_id: str
+    reference: str
+    kind: DeliveryKind = "delivery"
+
+
+class DeliveryAssigned(Milestone, name="delivery.DeliveryAssigned"):
+    """This carrier has it: from now on it is theirs alone."""
+
+    carrier: str
+    at: datetime
+
+
+class DeliveryPickedUp(Milestone, name="delivery.DeliveryPickedUp"):
     """The carrier has the goods."""
 
-    delivery_id: str
-    reference: str
     at: datetime
 
 
-class DeliveryDelivered(Event, name="delivery.DeliveryDelivered"):
-    """The goods are at the door."""
+class DeliveryAttemptFailed(Milestone, name="delivery.DeliveryAttemptFailed"):
+    """Nobody was there to take the goods, for the `attempt`-th time."""
 
-    delivery_id: str
-    reference: str
+    attempt: int
     at: datetime
 
 
-class DeliveryReturned(Event, name="delivery.DeliveryReturned"):
-    """The carrier brought the goods back to us."""
+class DeliveryRescheduled(Milestone, name="delivery.DeliveryRescheduled"):
+    """They are to be brought at another time; `attempt` is how many have failed by now."""
 
-    delivery_id: str
-    reference: str
+    attempt: int
+    slot: Slot
     at: datetime
 
 
-class DeliveryCancelled(Event, name="delivery.DeliveryCancelled"):
+class DeliveryDelivered(Milestone, name="delivery.DeliveryDelivered"):
+    """The goods are where they were to be brought."""
+
+    at: datetime
+
+
+class DeliveryReturned(Milestone, name="delivery.DeliveryReturned"):
+    """The carrier brought the goods back to where they came from, or never got them."""
+
+    at: datetime
+
+
+class DeliveryCancelled(Milestone, name="delivery.DeliveryCancelled"):
     """Nobody comes."""
-
-    delivery_id: str
-    reference: str

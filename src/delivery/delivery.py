@@ -1,23 +1,29 @@
-"""A delivery: what can happen to it, how it stands afterwards, and what may happen next."""
+"""A delivery: what can happen to it, how it stands afterwards, and how it begins; `checkpoints` and
+`dispatch` decide how it goes on."""
 
 from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import assert_never, get_args
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple, assert_never, get_args
 
 from bus.messages import Address, Event, NotFound, Position, Refused
-from delivery.commands import RecordCheckpoint
 from delivery.contract import (
     CancelDelivery,
     Checkpoint,
+    DeliveryAssigned,
+    DeliveryAttemptFailed,
     DeliveryCancelled,
     DeliveryDelivered,
+    DeliveryKind,
     DeliveryPickedUp,
+    DeliveryRescheduled,
     DeliveryReturned,
     DeliveryScheduled,
     Packed,
+    Proof,
     Scan,
     ScheduleDelivery,
     Slot,
@@ -26,17 +32,26 @@ from delivery.contract import (
 from delivery.tracking import tracking_number
 
 HOUSE = "house"
-"""The carrier: the shop's own vans."""
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far a carrier's clock may be ahead of ours."""
-
-MAX_CHECKPOINTS = 1000
-"""Checkpoints of one delivery before its end: a carrier gone wild must not overfill a document."""
+"""The carrier of what no carrier has yet: the shop's own vans."""
 
 ENDS: frozenset[Status] = frozenset({"delivered", "returned_to_sender", "cancelled"})
 
-_ORDER = {scan: place for place, scan in enumerate(get_args(Scan))}
+_ORDER = {status: place for place, status in enumerate(get_args(Status))}
+
+
+class DeliveryRequested(Event, name="delivery.DeliveryRequested"):
+    """It was asked for, but cannot be arranged as it was asked for: a person has to."""
+
+    delivery_id: str
+    reference: str
+    kind: DeliveryKind = "delivery"
+    warehouse_id: str
+    origin: Address | None = None
+    destination: Address
+    tracking_number: str
+    items: tuple[Packed, ...] = ()
+    reason: str
+    at: datetime
 
 
 class CheckpointRecorded(Event, name="delivery.CheckpointRecorded"):
@@ -48,35 +63,54 @@ class CheckpointRecorded(Event, name="delivery.CheckpointRecorded"):
     at: datetime
     position: Position | None = None
     note: str | None = None
+    proof: Proof | None = None
 
 
 DeliveryEvent = (
-    DeliveryScheduled
+    DeliveryRequested
+    | DeliveryScheduled
+    | DeliveryAssigned
     | CheckpointRecorded
     | DeliveryPickedUp
+    | DeliveryAttemptFailed
+    | DeliveryRescheduled
     | DeliveryDelivered
     | DeliveryReturned
     | DeliveryCancelled
 )
 
 
+class Move(NamedTuple):
+    """When a delivery came to be how it is."""
+
+    at: datetime
+    status: Status
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as it stands; without a destination it was cancelled before it was scheduled."""
+    """A delivery as it stands; without a destination it was cancelled before it was asked for."""
 
     delivery_id: str
     reference: str
     carrier: str
     tracking_number: str
+    kind: DeliveryKind = "delivery"
     warehouse_id: str | None = None
+    origin: Address | None = None
     destination: Address | None = None
     items: tuple[Packed, ...] = ()
     slot: Slot | None = None
     status: Status = "scheduled"
+    since: datetime | None = None
+    assigned: bool = False
+    """Whether `carrier` has it; else whoever reports on it first gets it."""
     picked_up: bool = False
     ended_at: datetime | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
     """In the order in which they happened, whenever they came."""
+    rescheduled: tuple[datetime, ...] = ()
+    """When another attempt was arranged after one that had failed."""
 
     @property
     def ended(self) -> bool:
@@ -88,163 +122,185 @@ class Delivery:
         """The latest checkpoint that tells a position."""
         return next((scan for scan in reversed(self.checkpoints) if scan.position), None)
 
+    @property
+    def moves(self) -> list[Move]:
+        """What the carrier said and what was arranged anew, in the order of its time."""
+        said = (Move(scan.at, scan.status) for scan in self.checkpoints)
+        arranged = (Move(at, "rescheduled") for at in self.rescheduled)
+        return sorted([*said, *arranged], key=_place)
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts have failed; one that is told of twice in a row is one."""
+        return sum(
+            status == "attempt_failed" for status, _ in groupby(m.status for m in self.moves)
+        )
+
+    @property
+    def heads_for(self) -> Address | None:
+        """Where the carrier is to go next: to fetch the goods, or to bring them."""
+        return self.destination if self.picked_up or self.origin is None else self.origin
+
 
 def evolve(delivery: Delivery | None, event: DeliveryEvent) -> Delivery:
     """The delivery after an event."""
     if delivery is None:
         delivery = _begun(event)
     match event:
-        case DeliveryScheduled():
-            return delivery
+        case DeliveryRequested(at=at):
+            return replace(delivery, status="pending", since=at)
+        case DeliveryScheduled(slot=slot, at=at):
+            return replace(delivery, status="scheduled", slot=slot, since=at)
+        case DeliveryAssigned(carrier=carrier, at=at):
+            return _stands(replace(delivery, carrier=carrier, assigned=True, since=at))
         case CheckpointRecorded():
-            return _seen(delivery, event)
+            return _stands(_seen(delivery, event))
         case DeliveryPickedUp():
             return replace(delivery, picked_up=True)
+        case DeliveryAttemptFailed():
+            return delivery
+        case DeliveryRescheduled():
+            return _stands(_arranged_anew(delivery, event))
         case DeliveryDelivered(at=at):
-            return replace(delivery, status="delivered", ended_at=at)
+            return replace(delivery, status="delivered", ended_at=at, since=at)
         case DeliveryReturned(at=at):
-            return replace(delivery, status="returned_to_sender", ended_at=at)
+            return replace(delivery, status="returned_to_sender", ended_at=at, since=at)
         case DeliveryCancelled():
             return replace(delivery, status="cancelled")
         case _:
             assert_never(event)
 
 
-def schedule(delivery: Delivery | None, order: ScheduleDelivery) -> list[DeliveryEvent]:
-    """Arrange that the goods are brought, unless that is done or has been called off already."""
+def schedule(
+    delivery: Delivery | None, order: ScheduleDelivery, now: datetime, carrier: str | None = None
+) -> list[DeliveryEvent]:
+    """Arrange that the goods are brought, unless that is done or has been called off already. With
+    a `carrier` it is theirs at once; what cannot be arranged stays pending."""
     if delivery is not None:
-        _check_reference(delivery, order.reference)
+        check_reference(delivery, order.reference)
         return []
+    asked: dict[str, Any] = {
+        "delivery_id": order.delivery_id,
+        "reference": order.reference,
+        "warehouse_id": order.warehouse_id,
+        "destination": order.destination,
+        "items": order.items,
+        "tracking_number": tracking_number(order.delivery_id),
+        "at": now,
+    }
     if order.slot_id is not None:
-        raise Refused(
-            "unknown_slot",
-            f"there is no slot {order.slot_id} at {order.warehouse_id}: quote again to see those"
-            " there are",
-            slot_id=order.slot_id,
-        )
+        return [DeliveryRequested(**asked, reason="unknown_slot")]
+    scheduled = DeliveryScheduled(**asked, carrier=carrier or HOUSE)
+    return [scheduled, *assigned_to(carrier, scheduled, now)]
+
+
+def assigned_to(
+    carrier: str | None, whose: Delivery | DeliveryScheduled, now: datetime
+) -> list[DeliveryEvent]:
+    """The carrier has it, if there is one."""
+    if carrier is None:
+        return []
     return [
-        DeliveryScheduled(
-            delivery_id=order.delivery_id,
-            reference=order.reference,
-            warehouse_id=order.warehouse_id,
-            destination=order.destination,
-            carrier=HOUSE,
-            tracking_number=tracking_number(order.delivery_id),
-            items=order.items,
+        DeliveryAssigned(
+            delivery_id=whose.delivery_id,
+            reference=whose.reference,
+            kind=whose.kind,
+            carrier=carrier,
+            at=now,
         )
     ]
 
 
 def cancel(delivery: Delivery | None, order: CancelDelivery) -> list[DeliveryEvent]:
-    """Nobody comes, also when the delivery is scheduled only later; too late after the pick-up."""
+    """Nobody comes, also when the delivery is asked for only later; too late after the pick-up."""
     if delivery is not None:
-        _check_reference(delivery, order.reference)
+        check_reference(delivery, order.reference)
         if delivery.picked_up or delivery.ended:
             return []
-    return [DeliveryCancelled(delivery_id=order.delivery_id, reference=order.reference)]
-
-
-def record(delivery: Delivery | None, said: RecordCheckpoint, now: datetime) -> list[DeliveryEvent]:
-    """Take down what the carrier said.
-
-    Whoever has the goods on the road or at the door has picked them up: if that was never said, it
-    is taken as having happened then.
-    """
-    if delivery is None:
-        raise unknown(said.delivery_id)
-    if _known(delivery, said):
-        return []
-    at = said.at or now
-    _check_time(delivery, said, at, now)
-    whose = {"delivery_id": delivery.delivery_id, "reference": delivery.reference}
-    events: list[DeliveryEvent] = []
-    if not delivery.picked_up:
-        events.append(DeliveryPickedUp(**whose, at=at))
-    events.append(
-        CheckpointRecorded(
-            **whose, status=said.status, at=at, position=said.position, note=said.note
-        )
-    )
-    if said.status == "delivered":
-        events.append(DeliveryDelivered(**whose, at=at))
-    if said.status == "returned_to_sender":
-        events.append(DeliveryReturned(**whose, at=at))
-    return events
+    return [
+        DeliveryCancelled(delivery_id=order.delivery_id, reference=order.reference, kind=order.kind)
+    ]
 
 
 def unknown(delivery_id: str) -> NotFound:
-    """The refusal of a delivery that nobody has heard of."""
+    """The refusal of a delivery that nobody has heard of, or that is another carrier's."""
     return NotFound("unknown_delivery", f"there is no delivery {delivery_id}: check its id")
 
 
-def _begun(event: DeliveryEvent) -> Delivery:
-    if not isinstance(event, DeliveryScheduled):  # it was called off first
-        number = tracking_number(event.delivery_id)
-        return Delivery(event.delivery_id, event.reference, HOUSE, number)
-    return Delivery(
-        delivery_id=event.delivery_id,
-        reference=event.reference,
-        carrier=event.carrier,
-        tracking_number=event.tracking_number,
-        warehouse_id=event.warehouse_id,
-        destination=event.destination,
-        items=event.items,
-        slot=event.slot,
+def known(delivery: Delivery | None, delivery_id: str) -> Delivery:
+    """The delivery, which must exist."""
+    if delivery is None:
+        raise unknown(delivery_id)
+    return delivery
+
+
+def has_ended(delivery: Delivery) -> Refused:
+    """The refusal of what comes after the end."""
+    return Refused(
+        "delivery_ended",
+        f"delivery {delivery.delivery_id} is {delivery.status}, so nothing can happen to it any"
+        " more: check the id",
+        status=delivery.status,
     )
 
 
-def _seen(delivery: Delivery, event: CheckpointRecorded) -> Delivery:
-    """The checkpoint in its place; a late one does not move the delivery back."""
-    checkpoints = list(delivery.checkpoints)
-    scan = Checkpoint(status=event.status, position=event.position, at=event.at, note=event.note)
-    insort(checkpoints, scan, key=_place)
-    status = delivery.status if delivery.ended else checkpoints[-1].status
-    return replace(delivery, status=status, checkpoints=tuple(checkpoints))
-
-
-def _place(scan: Checkpoint) -> tuple[datetime, int]:
-    return scan.at, _ORDER[scan.status]
-
-
-def _known(delivery: Delivery, said: RecordCheckpoint) -> bool:
-    """Whether the carrier repeats itself."""
-    if said.at is None:
-        return delivery.ended and delivery.status == said.status
-    return any(scan.at == said.at and scan.status == said.status for scan in delivery.checkpoints)
-
-
-def _check_time(delivery: Delivery, said: RecordCheckpoint, at: datetime, now: datetime) -> None:
-    if at > now + CLOCKS_DIFFER:
-        raise Refused(
-            "checkpoint_in_future",
-            f"the checkpoint says {at.isoformat()}, but it is only {now.isoformat()}:"
-            " send the time at which it happened",
-        )
-    if delivery.ended and not _late(delivery, said):
-        raise Refused(
-            "delivery_ended",
-            f"delivery {delivery.delivery_id} is {delivery.status}, so nothing can happen to it"
-            " any more: check the id",
-            status=delivery.status,
-        )
-    if len(delivery.checkpoints) >= MAX_CHECKPOINTS and said.status not in ENDS:
-        raise Refused(
-            "too_many_checkpoints",
-            f"delivery {delivery.delivery_id} has {MAX_CHECKPOINTS} checkpoints:"
-            " send only how it ends",
-        )
-
-
-def _late(delivery: Delivery, said: RecordCheckpoint) -> bool:
-    """Whether this happened before the delivery ended, and only comes after that."""
-    before = said.at is not None and delivery.ended_at is not None and said.at <= delivery.ended_at
-    return before and said.status not in ENDS
-
-
-def _check_reference(delivery: Delivery, reference: str) -> None:
+def check_reference(delivery: Delivery, reference: str) -> None:
+    """Refuse with `delivery_exists` to give one id to two references."""
     if delivery.reference != reference:
         raise Refused(
             "delivery_exists",
             f"{delivery.delivery_id} is the delivery of {delivery.reference}, not of {reference}:"
             " take another id",
         )
+
+
+def _begun(event: DeliveryEvent) -> Delivery:
+    if not isinstance(event, DeliveryScheduled | DeliveryRequested):  # it was called off first
+        number = tracking_number(event.delivery_id)
+        return Delivery(event.delivery_id, event.reference, HOUSE, number)
+    return Delivery(
+        delivery_id=event.delivery_id,
+        reference=event.reference,
+        carrier=event.carrier if isinstance(event, DeliveryScheduled) else HOUSE,
+        tracking_number=event.tracking_number,
+        kind=event.kind,
+        warehouse_id=event.warehouse_id,
+        origin=event.origin,
+        destination=event.destination,
+        items=event.items,
+    )
+
+
+def _seen(delivery: Delivery, event: CheckpointRecorded) -> Delivery:
+    """The checkpoint in its place."""
+    checkpoints = list(delivery.checkpoints)
+    scan = Checkpoint(
+        status=event.status,
+        position=event.position,
+        at=event.at,
+        note=event.note,
+        proof=event.proof,
+    )
+    insort(checkpoints, scan, key=_place)
+    return replace(delivery, checkpoints=tuple(checkpoints))
+
+
+def _arranged_anew(delivery: Delivery, event: DeliveryRescheduled) -> Delivery:
+    """Its time is another one; after a failed attempt, that is a move of its own."""
+    again = (event.at,) if event.attempt else ()
+    return replace(delivery, slot=event.slot, rescheduled=(*delivery.rescheduled, *again))
+
+
+def _stands(delivery: Delivery) -> Delivery:
+    """How it stands by the latest move, whatever came last: a late one does not move it back."""
+    if delivery.ended:
+        return delivery
+    said = (Move(scan.at, scan.status) for scan in delivery.checkpoints[-1:])
+    arranged = (Move(at, "rescheduled") for at in delivery.rescheduled[-1:])
+    if latest := max([*said, *arranged], key=_place, default=None):
+        return replace(delivery, status=latest.status, since=latest.at)
+    return replace(delivery, status="assigned") if delivery.assigned else delivery
+
+
+def _place(move: Move | Checkpoint) -> tuple[datetime, int]:
+    return move.at, _ORDER[move.status]

@@ -71,8 +71,8 @@ class Lookout:
         id = delivery.delivery_id
         try:
             way, there = None, Position(lat=seen.lat, lon=seen.lon)
-            if delivery.destination is not None:
-                door = await self._bus.ask(Locate(address=delivery.destination), envelope)
+            if delivery.heads_for is not None:
+                door = await self._bus.ask(Locate(address=delivery.heads_for), envelope)
                 way = await self._bus.ask(Directions(waypoints=(there, door.position)), envelope)
             course = Course.of(way.distance_m, way.duration_s, way.line) if way else None
             self._keep(id, Arrival(seen, now(), course))

@@ -6,7 +6,15 @@ from typing import get_args
 
 from bus.context import Context
 from bus.platform import Platform
-from delivery.commands import AddWarehouse, ListDeliveries, ListWarehouses, RecordCheckpoint
+from delivery.commands import (
+    AddWarehouse,
+    AssignDelivery,
+    ListDeliveries,
+    ListWarehouses,
+    RecordCheckpoint,
+    RescheduleDelivery,
+    RetryDelivery,
+)
 from delivery.contract import (
     AwaitDelivery,
     CancelDelivery,
@@ -17,7 +25,9 @@ from delivery.contract import (
 from delivery.delivery import DeliveryEvent
 from delivery.handlers import Handlers
 from delivery.lookout import Lookout
+from delivery.policies import schedules
 from delivery.reads import Reads
+from delivery.redelivery import Redelivery
 from delivery.tariff import Tariff
 from delivery.views import DELIVERIES, Queries
 from delivery.warehouse import WarehouseOpened
@@ -25,23 +35,32 @@ from delivery.warehouse import WarehouseOpened
 EVENTS = (*get_args(DeliveryEvent), WarehouseOpened)
 
 
-def register(platform: Platform, tariff: Tariff) -> Context:
-    """Put delivery on the platform; `tariff` says what a way costs."""
-    home = platform.context("delivery", events=EVENTS)
+def register(
+    platform: Platform,
+    tariff: Tariff,
+    redelivery: Redelivery = Redelivery(),  # noqa: B008
+) -> Context:
+    """Put delivery on the platform: what a way costs, and how often goods are brought again."""
+    home = platform.context("delivery", events=EVENTS, timed=(RetryDelivery,))
     bus = platform.bus
 
     lookout = Lookout(bus)
-    handle = Handlers(home.streams, bus, tariff, lookout)
+    handle = Handlers(home.streams, bus, tariff, redelivery, lookout)
     reads = Reads(home.streams, lookout)
     bus.handle(QuoteDelivery, handle.quote)
     bus.handle(ScheduleDelivery, handle.schedule)
     bus.handle(CancelDelivery, handle.cancel)
     bus.handle(RecordCheckpoint, handle.record)
+    bus.handle(AssignDelivery, handle.assign)
+    bus.handle(RescheduleDelivery, handle.reschedule)
+    bus.handle(RetryDelivery, handle.retry)
     bus.handle(GetDelivery, reads.get)
     bus.handle(AwaitDelivery, reads.wait)
     bus.handle(AddWarehouse, handle.add_warehouse)
     bus.handle(ListWarehouses, handle.list_warehouses)
 
-    queries = Queries(home.view(DELIVERIES))
+    queries = Queries(home, home.view(DELIVERIES))
     bus.handle(ListDeliveries, queries.list)
+
+    bus.schedule("delivery.retries", schedules(redelivery.after))
     return home

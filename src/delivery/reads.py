@@ -14,6 +14,7 @@ from bus.streams import Streams
 from delivery import delivery as deliveries
 from delivery.contract import AwaitDelivery, GetDelivery
 from delivery.delivery import Delivery
+from delivery.dispatch import carrier_of, may_see
 from delivery.handlers import DELIVERY
 from delivery.lookout import Lookout
 from delivery.views import document
@@ -29,7 +30,7 @@ class Reads:
     async def get(self, query: GetDelivery, envelope: Envelope[GetDelivery]) -> Document:
         """Where it is."""
         found = await self._streams.load(DELIVERY(query.delivery_id))
-        if found.state is None:
+        if found.state is None or not may_see(found.state, carrier_of(envelope.principal)):
             raise deliveries.unknown(query.delivery_id)
         return await self._shown(found.state, found.version, envelope)
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import get_args
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, get_args
 
+from bus.context import Context
 from bus.envelope import Envelope
-from bus.messages import Page
+from bus.messages import Busy, Page
 from bus.views import Documents, View
 from delivery import arrival
 from delivery.arrival import Course
 from delivery.commands import ListDeliveries
 from delivery.contract import DeliveryDocument, Line, Sighting
-from delivery.delivery import Delivery, DeliveryEvent, evolve
+from delivery.delivery import ENDS, Delivery, DeliveryEvent, evolve, unknown
+from delivery.dispatch import carrier_of
 
 DELIVERIES = View(
     name="deliveries",
-    version=1,
+    version=2,
     shape=Delivery,
     ids={event: lambda event: str(event.delivery_id) for event in get_args(DeliveryEvent)},
     evolve=evolve,
-    indexes=((("first", -1),), (("doc.status", 1), ("first", -1))),
+    indexes=(
+        (("first", -1),),
+        (("doc.status", 1), ("first", -1)),
+        (("doc.carrier", 1), ("first", -1)),
+        (("doc.warehouse_id", 1), ("doc.slot.from_", 1)),
+    ),
 )
 
 
@@ -32,9 +39,13 @@ def document(
     return DeliveryDocument(
         delivery_id=delivery.delivery_id,
         order_id=delivery.reference,
+        kind=delivery.kind,
         status=delivery.status,
         carrier=delivery.carrier,
         tracking_number=delivery.tracking_number,
+        warehouse_id=delivery.warehouse_id,
+        origin=delivery.origin,
+        attempts=delivery.attempts or None,
         destination=delivery.destination,
         items=delivery.items or None,
         slot=delivery.slot,
@@ -57,15 +68,50 @@ def sighting(delivery: Delivery) -> Sighting | None:
 class Queries:
     """What is read from the view."""
 
-    def __init__(self, deliveries: Documents[Delivery]) -> None:
+    def __init__(self, home: Context, deliveries: Documents[Delivery]) -> None:
+        self._home = home
         self._deliveries = deliveries
 
     async def list(self, query: ListDeliveries, envelope: Envelope[ListDeliveries]) -> Page:
         """The deliveries, newest first."""
-        wanted = {} if query.status is None else {"doc.status": query.status}
+        if query.min_position and not await self._home.seen(self._deliveries, query.min_position):
+            raise Busy(f"the list does not show position {query.min_position} yet; ask again")
+        own = theirs(carrier_of(envelope.principal))
+        wanted = {**own, **filters(query)}
+        if query.starting_after is not None:
+            before = await self._deliveries.find({"_id": query.starting_after, **own}, limit=1)
+            if not before:
+                raise unknown(query.starting_after)
+            wanted["first"] = {"$lt": before[0].first}
         found = await self._deliveries.find(wanted, limit=query.limit + 1)
         rows = [document(stored.doc).model_dump_json(exclude_none=True) for stored in found]
         return Page(
             data=tuple(row.encode() for row in rows[: query.limit]),
             has_more=len(rows) > query.limit,
         )
+
+
+def theirs(carrier: str | None) -> dict[str, Any]:
+    """What the documents of a carrier fulfil; of `None`, all do."""
+    return {} if carrier is None else {"doc.carrier": carrier, "doc.assigned": True}
+
+
+def filters(query: ListDeliveries) -> dict[str, Any]:
+    """What the documents must fulfil that a query wants."""
+    wanted: list[dict[str, Any]] = [
+        {field: value}
+        for field, value in (
+            ("doc.status", query.status),
+            ("doc.warehouse_id", query.warehouse_id),
+            ("doc.slot.slot_id", query.slot_id),
+        )
+        if value is not None
+    ]
+    if query.carrier is not None:
+        wanted.append(theirs(query.carrier))
+    if query.open is not None:
+        wanted.append({"doc.status": {"$nin" if query.open else "$in": sorted(ENDS)}})
+    if query.date is not None:
+        day = datetime.combine(query.date, time(), UTC)
+        wanted.append({"doc.slot.from_": {"$gte": day, "$lt": day + timedelta(days=1)}})
+    return {"$and": wanted} if wanted else {}

@@ -20,6 +20,7 @@ class WarehouseOpened(Event, name="delivery.WarehouseOpened"):
     name: str
     address: Address
     position: Position
+    carrier: str | None = None
 
 
 WarehouseEvent = WarehouseOpened
@@ -35,6 +36,7 @@ def evolve(warehouses: Warehouses | None, event: WarehouseEvent) -> Warehouses:
         name=event.name,
         address=event.address,
         position=event.position,
+        carrier=event.carrier,
     )
     return MappingProxyType({**(warehouses or {}), opened.warehouse_id: opened})
 
@@ -56,5 +58,12 @@ def add(warehouses: Warehouses | None, warehouse: Warehouse) -> list[WarehouseEv
             name=warehouse.name,
             address=warehouse.address,
             position=warehouse.position,
+            carrier=warehouse.carrier,
         )
     ]
+
+
+def carrier_of(warehouses: Warehouses | None, warehouse_id: str | None) -> str | None:
+    """Who fetches what is sent from there, unless another carrier is told to."""
+    there = (warehouses or {}).get(warehouse_id or "")
+    return there.carrier if there is not None else None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from bus.console import AsJson, Open, Running, money, show, show_one
+from bus.console import AsJson, Open, Running, moment, money, show, show_one
 from bus.messages import Command, Done, Page, Principal
 from ordering import replay_admin
 from ordering.commands import ApproveReturn, GetReturn, ListReturns, ReceiveReturn, RejectReturn
@@ -176,15 +175,6 @@ def _return(found: Mapping[str, Any], as_json: bool) -> dict[str, object]:
         return told
     items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in found["items"])
     return {**told, "items": items, "refund": money(found["refund"])}
-
-
-def moment(text: str) -> datetime:
-    """A time as a person types it; UTC unless it says otherwise."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text} is no time: write 2026-11-23T12:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _row(order: Mapping[str, Any]) -> dict[str, object]:

@@ -14,6 +14,7 @@ import typer
 
 import catalog.admin
 import delivery.admin
+import delivery.deliveries_admin
 import ordering.admin
 import payment.admin
 import payment.balance_admin
@@ -47,7 +48,7 @@ app.add_typer(keys_admin.commands(), name="keys")
 app.add_typer(catalog.admin.commands(opened, delivery.admin.open_warehouses), name="catalog")
 app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
-app.add_typer(delivery.admin.deliveries(opened), name="deliveries")
+app.add_typer(delivery.deliveries_admin.commands(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(payment.balance_admin.commands(opened), name="balances")

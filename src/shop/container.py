@@ -23,6 +23,7 @@ from catalog import module as catalog_module
 from catalog import routes as catalog_routes
 from delivery import module as delivery_module
 from delivery import routes as delivery_routes
+from delivery.redelivery import Redelivery
 from delivery.tariff import Tariff
 from maps import module as maps_module
 from ordering import module as ordering_module
@@ -150,7 +151,14 @@ class Shop(containers.DeclarativeContainer):
         payment_module.register, platform, gateway, currency=settings.provided.currency
     )
     delivery = providers.Singleton(
-        delivery_module.register, platform, tariff=providers.Callable(tariff, settings)
+        delivery_module.register,
+        platform,
+        tariff=providers.Callable(tariff, settings),
+        redelivery=providers.Factory(
+            Redelivery,
+            attempts=settings.provided.delivery_attempts,
+            after=settings.provided.redelivery_after,
+        ),
     )
     ordering = providers.Singleton(
         ordering_module.register,

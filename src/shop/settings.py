@@ -144,6 +144,9 @@ class Settings(BaseSettings):
     order_expiry: Duration = timedelta(minutes=30)
     reservation_ttl: Duration = timedelta(minutes=30)
 
+    delivery_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    redelivery_after: Duration = timedelta(hours=1)
+
     return_window: Duration = timedelta(days=30)
     return_auto_approve: Whole = 10_000
 

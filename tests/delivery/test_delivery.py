@@ -1,7 +1,7 @@
 """The life of a delivery, told as histories."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -9,95 +9,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Address, Event, NotFound, Position, Refused
+from bus.messages import Event, NotFound, Position, Refused
+from delivery.checkpoints import MAX_CHECKPOINTS, record
 from delivery.commands import RecordCheckpoint
 from delivery.contract import (
-    CancelDelivery,
     Checkpoint,
-    DeliveryCancelled,
+    DeliveryAttemptFailed,
     DeliveryDelivered,
     DeliveryPickedUp,
     DeliveryReturned,
-    DeliveryScheduled,
     Packed,
+    Proof,
     Scan,
-    ScheduleDelivery,
 )
-from delivery.delivery import (
-    MAX_CHECKPOINTS,
-    CheckpointRecorded,
-    Delivery,
-    DeliveryEvent,
-    cancel,
-    evolve,
-    record,
-    schedule,
-)
-from delivery.tracking import tracking_number
+from delivery.delivery import DeliveryEvent, DeliveryRequested, cancel, schedule
 from delivery.views import document
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-EVENING = NOON + timedelta(hours=8)
-VADUZ = Address(
-    house_number="1", road="Äulestrasse", district="Vaduz", postcode="9490", country="LI"
+from tests.delivery.histories import (
+    CANCEL,
+    CANCELLED,
+    EVENING,
+    NOON,
+    SCHEDULE,
+    SCHEDULED,
+    VADUZ,
+    WHOSE,
+    at,
+    failed,
+    lived,
+    refusal,
+    replay,
+    said,
+    scan,
+    stand,
 )
-WHOSE: Any = {"delivery_id": "d1", "reference": "o1"}
-
-SCHEDULE = ScheduleDelivery(**WHOSE, warehouse_id="schaan", destination=VADUZ)
-CANCEL = CancelDelivery(**WHOSE)
-SCHEDULED = DeliveryScheduled(
-    **WHOSE,
-    warehouse_id="schaan",
-    destination=VADUZ,
-    carrier="house",
-    tracking_number=tracking_number("d1"),
-)
-CANCELLED = DeliveryCancelled(**WHOSE)
-
-
-def at(minute: int) -> datetime:
-    return NOON + timedelta(minutes=minute)
-
-
-def replay(history: Sequence[DeliveryEvent]) -> Delivery | None:
-    delivery = None
-    for event in history:
-        delivery = evolve(delivery, event)
-    return delivery
-
-
-def said(status: Scan, minute: int | None = None, **more: Any) -> RecordCheckpoint:
-    when = None if minute is None else at(minute)
-    return RecordCheckpoint(delivery_id="d1", status=status, at=when, **more)
-
-
-def lived(*checkpoints: RecordCheckpoint, now: datetime = EVENING) -> list[DeliveryEvent]:
-    """The history of a scheduled delivery whose carrier said this."""
-    history: list[DeliveryEvent] = [SCHEDULED]
-    for checkpoint in checkpoints:
-        history += record(replay(history), checkpoint, now)
-    return history
-
-
-def scan(status: Scan, minute: int) -> CheckpointRecorded:
-    return CheckpointRecorded(**WHOSE, status=status, at=at(minute))
-
-
-def stand(history: Sequence[DeliveryEvent]) -> Delivery:
-    delivery = replay(history)
-    assert delivery is not None
-    return delivery
-
-
-def refusal(history: Sequence[DeliveryEvent], checkpoint: RecordCheckpoint) -> Refused:
-    with pytest.raises(Refused) as refused:
-        record(replay(history), checkpoint, EVENING)
-    return refused.value
 
 
 def test_a_delivery_says_what_is_in_it_if_it_was_told() -> None:
     packed = (Packed(sku="MUG", quantity=2), Packed(sku="BOWL", quantity=1))
-    events = schedule(None, SCHEDULE.model_copy(update={"items": packed}))
+    events = schedule(None, SCHEDULE.model_copy(update={"items": packed}), NOON)
     assert events == [SCHEDULED.model_copy(update={"items": packed})]
     delivery = replay(events)
     assert delivery
@@ -108,24 +57,27 @@ def test_a_delivery_says_what_is_in_it_if_it_was_told() -> None:
 
 
 def test_a_delivery_is_scheduled_once() -> None:
-    assert schedule(None, SCHEDULE) == [SCHEDULED]
-    assert schedule(replay([SCHEDULED]), SCHEDULE) == []
+    assert schedule(None, SCHEDULE, NOON) == [SCHEDULED]
+    assert schedule(replay([SCHEDULED]), SCHEDULE, NOON) == []
     assert stand([SCHEDULED]).status == "scheduled"
 
 
 def test_an_id_is_not_given_to_two_references() -> None:
     other = SCHEDULE.model_copy(update={"reference": "o2"})
     with pytest.raises(Refused, match="delivery of o1, not of o2") as refused:
-        schedule(replay([SCHEDULED]), other)
+        schedule(replay([SCHEDULED]), other, NOON)
     assert refused.value.code == "delivery_exists"
     with pytest.raises(Refused):
         cancel(replay([SCHEDULED]), CANCEL.model_copy(update={"reference": "o2"}))
 
 
-def test_there_are_no_slots_yet() -> None:
-    with pytest.raises(Refused) as refused:
-        schedule(None, SCHEDULE.model_copy(update={"slot_id": "monday"}))
-    assert refused.value.code == "unknown_slot"
+def test_what_cannot_be_arranged_stays_pending() -> None:
+    history = schedule(None, SCHEDULE.model_copy(update={"slot_id": "monday"}), NOON)
+    assert [type(event) for event in history] == [DeliveryRequested]
+    pending = stand(history)
+    assert (pending.status, pending.since, pending.destination) == ("pending", NOON, VADUZ)
+    assert schedule(pending, SCHEDULE, EVENING) == []
+    assert cancel(pending, CANCEL) == [CANCELLED]
 
 
 def test_a_scheduled_delivery_is_cancelled_once() -> None:
@@ -136,8 +88,9 @@ def test_a_scheduled_delivery_is_cancelled_once() -> None:
 
 def test_a_delivery_that_was_cancelled_first_is_never_scheduled() -> None:
     assert cancel(None, CANCEL) == [CANCELLED]
-    assert schedule(replay([CANCELLED]), SCHEDULE) == []
-    assert schedule(replay([CANCELLED]), SCHEDULE.model_copy(update={"slot_id": "monday"})) == []
+    assert schedule(replay([CANCELLED]), SCHEDULE, NOON) == []
+    late = SCHEDULE.model_copy(update={"slot_id": "monday"})
+    assert schedule(replay([CANCELLED]), late, NOON) == []
     assert stand([CANCELLED]).status == "cancelled"
 
 
@@ -171,6 +124,30 @@ def test_a_failed_attempt_is_made_again_or_the_goods_come_back() -> None:
     back = lived(*failed, said("returned_to_sender", 90))
     assert back[-1] == DeliveryReturned(**WHOSE, at=at(90))
     assert stand(back).status == "returned_to_sender"
+
+
+def test_a_failed_attempt_is_told_of_and_counted() -> None:
+    day = [said("picked_up", 1), said("attempt_failed", 3), said("attempt_failed", 4)]
+    history = lived(*day, said("en_route", 60), said("attempt_failed", 70))
+    assert [event for event in history if isinstance(event, DeliveryAttemptFailed)] == [
+        failed(1, 3),
+        failed(2, 70),
+    ]
+    assert stand(history).attempts == 2
+
+
+def test_a_failed_attempt_told_of_late_counts_but_moves_nothing_back() -> None:
+    out_again = lived(said("picked_up", 1), said("en_route", 9), said("attempt_failed", 5))
+    assert (stand(out_again).status, stand(out_again).attempts) == ("en_route", 1)
+    over = lived(said("picked_up", 1), said("delivered", 9), said("attempt_failed", 5))
+    assert (stand(over).status, stand(over).attempts) == ("delivered", 1)
+    assert DeliveryAttemptFailed not in map(type, over)
+
+
+def test_who_took_the_goods_is_kept() -> None:
+    neighbour = Proof(name="A. Neighbour", note="at number 14")
+    delivered = stand(lived(said("delivered", 9, proof=neighbour)))
+    assert delivered.checkpoints[-1].proof == neighbour
 
 
 def test_a_checkpoint_without_a_time_happens_now() -> None:
@@ -255,10 +232,11 @@ def test_a_delivery_nobody_heard_of_has_no_checkpoints() -> None:
 
 
 def test_a_carrier_gone_wild_is_stopped_but_the_delivery_can_end() -> None:
-    history = lived(*(said("en_route", minute) for minute in range(MAX_CHECKPOINTS)), now=at(10**4))
+    wild = [scan("en_route", minute) for minute in range(MAX_CHECKPOINTS)]
+    history: list[DeliveryEvent] = [SCHEDULED, DeliveryPickedUp(**WHOSE, at=at(0)), *wild]
     assert refusal(history, said("en_route")).code == "too_many_checkpoints"
-    assert record(replay(history), said("delivered"), at(10**4))[-1] == DeliveryDelivered(
-        **WHOSE, at=at(10**4)
+    assert record(replay(history), said("delivered"), EVENING)[-1] == DeliveryDelivered(
+        **WHOSE, at=EVENING
     )
 
 

@@ -15,7 +15,7 @@ from bus.dispatch import Bus
 from bus.messages import Address, Position, Refused
 from bus.platform import Platform
 from bus.transport import InProcess
-from delivery import admin
+from delivery import admin, deliveries_admin
 from delivery.commands import RecordCheckpoint
 from delivery.contract import Packed, ScheduleDelivery
 from delivery.module import register
@@ -68,7 +68,7 @@ def warehouses(running: Running) -> Typed:
 @pytest.fixture
 def deliveries(running: Running) -> Typed:
     """What `shop deliveries` prints."""
-    return prints(admin.deliveries, running)
+    return prints(deliveries_admin.commands, running)
 
 
 def prints(commands: Callable[..., Any], running: Running) -> Typed:
@@ -139,9 +139,9 @@ def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> 
     assert running.run(home.seen(home.views[0], done.position))
 
     (header, line) = deliveries("list").splitlines()
-    assert header.split() == ["delivery", "id", "order", "id", "status", "carrier", "tracking",
-                              "number", "to"]  # fmt: skip
-    assert line.split()[:4] == ["d1", "o1", "en_route", "house"]
+    assert header.split() == ["delivery", "id", "order", "id", "kind", "status", "carrier",
+                              "when", "tracking", "number", "to"]  # fmt: skip
+    assert line.split()[:4] == ["d1", "o1", "delivery", "en_route"]
     assert line.endswith("Vaduz LI")
     assert json.loads(deliveries("list", "--status", "en_route", "--json"))["order_id"] == "o1"
     assert deliveries("list", "--status", "delivered", "--json") == ""

@@ -63,6 +63,7 @@ from delivery.contract import (
 )
 from delivery.delivery import CheckpointRecorded
 from ordering.order import OrderRerouted
+from tests.golden.deliveries import DELIVERIES
 from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering import histories as ordering
 from tests.ordering.histories import SHAPES as ORDERS
@@ -213,6 +214,7 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
         "cancelled_before_it_was_scheduled": [
             DeliveryCancelled(delivery_id="dlv_1", reference="ord_1")
         ],
+        **DELIVERIES,
     },
     "catalog.items": {
         "listed": [LISTED],

@@ -251,7 +251,7 @@ class Alone:
     async def completed(self, **changes: Any) -> OrderDocument:
         """An order that is delivered and paid for."""
         order = (await self.place(**changes)).answer
-        whose = {"delivery_id": order.delivery_id, "reference": order.order_id}
+        whose: Any = {"delivery_id": order.delivery_id, "reference": order.order_id}
         await self.comes_to(order.order_id, fulfillment_status="scheduled")
         await self.say(DeliveryPickedUp(**whose, at=now()))
         await self.comes_to(order.order_id, fulfillment_status="shipped")

@@ -97,7 +97,7 @@ async def test_an_order_goes_from_basket_to_doorstep(
         confirmed = await shop.comes_to(order.order_id, fulfillment_status="scheduled")
         assert (confirmed.status, confirmed.payment_status) == ("confirmed", "authorized")
 
-        whose = {"delivery_id": order.delivery_id, "reference": order.order_id}
+        whose: Any = {"delivery_id": order.delivery_id, "reference": order.order_id}
         await shop.say(DeliveryPickedUp(**whose, at=now()))
         await shop.comes_to(order.order_id, fulfillment_status="shipped")
         await eventually(lambda: shop.others.told_to(CapturePayment))
@@ -163,7 +163,7 @@ async def test_goods_that_come_back_are_refunded_and_the_order_cancelled(opened:
         shop.others.answers[CapturePayment] = stays_silent
         shop.others.answers[CancelDelivery] = stays_silent  # it has ended: nobody is to be told
         order = (await shop.place()).answer
-        whose = {"delivery_id": order.delivery_id, "reference": order.order_id}
+        whose: Any = {"delivery_id": order.delivery_id, "reference": order.order_id}
         await shop.comes_to(order.order_id, fulfillment_status="scheduled")
         await shop.say(DeliveryPickedUp(**whose, at=now()))
         await shop.say(DeliveryReturned(**whose, at=now()))
