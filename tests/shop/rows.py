@@ -40,6 +40,14 @@ async def placed(scene: Scene) -> Ids:
     return ids(await scene.web.becomes(await scene.web.placed(), fulfillment_status="scheduled"))
 
 
+async def taken(scene: Scene) -> Ids:
+    """A delivery that the carrier has."""
+    about = await placed(scene)
+    path = f"/v1/deliveries/{about['delivery_id']}/checkpoints"
+    assert (await scene.carrier.post(path, {"status": "picked_up"})).status_code == 200
+    return about
+
+
 async def declined(scene: Scene) -> Ids:
     """An order that waits for another card."""
     card = {"method": "card", "token": "pm_card_chargeDeclined"}
@@ -96,7 +104,9 @@ ROWS: dict[str, Case] = {
     "GET /v1/products": everybodys(),
     "GET /v1/products/{product_id}": everybodys(product_id="mug"),
     "GET /v1/products/{product_id}/images/{n}": everybodys(product_id="mug", n="1"),
-    "POST /v1/deliveries/{delivery_id}/checkpoints": everybodys(placed),
+    "GET /v1/deliveries": everybodys(),
+    "GET /v1/deliveries/{delivery_id}": own(taken, "unknown_delivery"),
+    "POST /v1/deliveries/{delivery_id}/checkpoints": own(taken, "unknown_delivery"),
     "GET /v1/balances/{buyer_id}": everybodys(buyer_id="buyer-1"),
     "POST /v1/payments/webhooks/{gateway}": signed(404, "unknown_gateway", gateway="stripe"),
 }

@@ -63,7 +63,8 @@ def test_every_command_of_the_contract_is_there() -> None:
         "serve", "work", "keys create", "keys list", "keys rotate", "keys revoke",
         "catalog import", "catalog list", "catalog show", "catalog price", "catalog stock",
         "orders list", "orders show", "orders history", "orders cancel", "orders replay",
-        "deliveries list", "deliveries show", "warehouses add", "warehouses list",
+        "deliveries list", "deliveries show", "deliveries assign", "deliveries reschedule",
+        "deliveries checkpoint", "warehouses add", "warehouses list",
         "log verify", "log tail", "log show", "doctor",
         "readers", "timers", "parked list", "parked show", "parked retry", "parked skip",
     }  # fmt: skip
@@ -172,6 +173,7 @@ UNKNOWN = [
     ("orders", "show", "ghost"),
     ("orders", "cancel", "ghost"),
     ("deliveries", "show", "ghost"),
+    ("deliveries", "assign", "ghost", "--carrier", "post"),
     ("catalog", "show", "ghost"),
     ("catalog", "price", "GHOST", "1.00"),
     ("catalog", "price", "MUG-BLUE", "-1"),

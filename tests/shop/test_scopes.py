@@ -29,8 +29,6 @@ CONTRACT = [
     ("GET", "/v1/products", "shop"),
     ("GET", "/v1/products/{product_id}", "shop"),
     ("GET", "/v1/products/{product_id}/images/{n}", "shop"),
-    ("GET", "/v1/deliveries", "carrier"),
-    ("GET", "/v1/deliveries/{delivery_id}", "carrier"),
     ("POST", "/v1/deliveries/{delivery_id}/checkpoints", "carrier"),
     ("GET", "/v1/balances/{buyer_id}", "shop"),
     ("POST", "/v1/payments/webhooks/{gateway}", "signature"),
