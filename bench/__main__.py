@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, pictures, replay, results, search
+from bench import commits, pictures, replay, results, search, streams
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -32,6 +32,7 @@ NAMES = (
     "readers",
     "hot",
     "pictures",
+    "streams",
 )
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
@@ -75,6 +76,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "pictures" in names:
         stderr.print("pictures: thumbnails, from the cache")
         found += await pictures.measure(on, rounds=rounds, seconds=seconds)
+    if "streams" in names:
+        stderr.print("streams: a thousand of them, open")
+        found += await streams.measure(on)
     return found
 
 

@@ -66,6 +66,13 @@ class Machine:
             ticks += int(after_name[11]) + int(after_name[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def resident(self) -> float:
+        """Megabytes of memory that the processes now running have."""
+        pages = sum(
+            int(Path(f"/proc/{child.pid}/statm").read_text().split()[1]) for child in self._running
+        )
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     @cached_property
     def key(self) -> str:
         """A key to order with; once there is one, there are goods and a warehouse too."""

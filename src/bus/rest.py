@@ -37,16 +37,31 @@ SIGNED: Signature = "signature"
 """What opens an endpoint instead of a key: the asker's signature of the body, as it came. The
 endpoint itself checks it, on `Ask.body`."""
 
+Link = Literal["link"]
+LINK: Link = "link"
+"""What opens an endpoint instead of a key: a token of our own in its address. The endpoint
+itself checks it."""
+
+JSON, EVENTS, HTML, PICTURE = "application/json", "text/event-stream", "text/html", "image/*"
+"""What an endpoint may answer with."""
+
+
+async def always() -> bool:
+    """Whoever was let in may stay."""
+    return True
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request from outside: who asks, and the message in its envelope (`None` when it has
-    none). `body` is there where it is signed."""
+    none). `body` is there where it is signed. `admitted` says whether the asker would be let in
+    still: for answers that go on for long."""
 
     http: HttpRequest
     principal: Principal
     envelope: Envelope[Any]
     body: bytes = b""
+    admitted: Callable[[], Awaitable[bool]] = always
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -60,16 +75,18 @@ class Endpoint:
 
     `message` is the command or query, made of the body or the query string, and of the path's
     parameters; of the path's alone where the body is signed. `answer` is the model of a successful
-    answer (`None`: not JSON), `creates` says that an Idempotency-Key is required.
+    answer (`None`: it is no JSON, but what `media` says), `creates` says that an Idempotency-Key is
+    required.
     """
 
     method: Literal["GET", "POST"]
     path: str
-    scope: Scope | Signature
+    scope: Scope | Signature | Link
     call: Callable[[Ask], Awaitable[Response]]
     summary: str
     message: type[Message]
     answer: Any = None
+    media: str = JSON
     status: int = 200
     creates: bool = False
     listed: bool = False

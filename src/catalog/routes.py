@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from bus.dispatch import Bus
-from bus.rest import Ask, Endpoint, document, page
+from bus.rest import PICTURE, Ask, Endpoint, document, page
 from catalog.queries import (
     FoundProducts,
     GetPicture,
@@ -47,7 +47,7 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         Endpoint(
             "GET", "/v1/products/{product_id}/images/{n}", "shop", get_picture,
             "A product's picture, as it came or no wider than is asked for.",
-            GetPicture,
+            GetPicture, media=PICTURE,
         ),
     ]  # fmt: skip
 

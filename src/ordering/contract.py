@@ -252,6 +252,15 @@ class AwaitOrder(Query[OrderDocument], name="ordering.AwaitOrder"):
     seconds: int = Field(ge=0, le=30)
 
 
+class FollowOrder(Query[tuple[Document, ...]], name="ordering.FollowOrder"):
+    """What the order has become since a version, state by state, the oldest first; as soon as it
+    has become anything, or nothing after `seconds`. Refused with `unknown_order`."""
+
+    order_id: Id
+    after: int = Field(ge=0)
+    seconds: int = Field(ge=0, le=60)
+
+
 class ListOrders(Query[Page], name="ordering.ListOrders"):
     """The asker's orders, newest first; once the lists know the log up to `min_position`."""
 

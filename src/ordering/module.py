@@ -11,6 +11,7 @@ from ordering import commands as steps
 from ordering.contract import (
     AwaitOrder,
     CancelOrder,
+    FollowOrder,
     GetHistory,
     GetOrder,
     GetOrderAsOf,
@@ -54,6 +55,7 @@ def register(
     bus.handle(GetOrder, reads.get)
     bus.handle(GetOrderAsOf, reads.as_of)
     bus.handle(AwaitOrder, reads.wait)
+    bus.handle(FollowOrder, reads.follow)
     bus.handle(ListOrders, reads.list)
     bus.handle(GetHistory, reads.history)
     bus.handle(RequestReturn, takes_back.request)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, get_args
 
 from bus.cache import Entry
+from bus.commits import Commit
 from bus.context import Context
 from bus.envelope import Envelope
 from bus.freshness import Freshness
 from bus.messages import Busy, Document, NotFound, Page, Principal
-from bus.streams import Kind
+from bus.streams import Kind, Stream
 from bus.views import Documents, View
 from ordering.contract import (
     AwaitOrder,
+    FollowOrder,
     GetHistory,
     GetOrder,
     GetOrderAsOf,
@@ -92,6 +95,19 @@ def settled(order: Order) -> bool:
     return order.status != "cancelling"
 
 
+def states(history: Sequence[Commit], stream: Stream[Order]) -> Iterator[tuple[Order, int]]:
+    """What an order was after each of its versions."""
+    order = None
+    for commit in history:
+        version = 0
+        for happened in commit.events:
+            if happened.stream == stream.name:
+                order = stream.kind.evolve(order, happened.event)
+                version = happened.version
+        if order is not None and version:
+            yield order, version
+
+
 class Reads:
     """The queries about orders."""
 
@@ -138,6 +154,27 @@ class Reads:
             ORDERS.cache_key(query.order_id), entry_of(order, version, heard)
         )
         return present(order, version)
+
+    async def follow(
+        self, query: FollowOrder, envelope: Envelope[FollowOrder]
+    ) -> tuple[Document, ...]:
+        """The states behind a version, once there are any."""
+        stream = orders(query.order_id)
+        order, version, _ = await self._own(query.order_id, envelope.principal)
+        if version <= query.after:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(query.seconds):
+                    await self._home.streams.changed(stream, query.after)
+            order, version, _ = await self._own(query.order_id, envelope.principal)
+        if version <= query.after:
+            return ()
+        if version == query.after + 1:
+            return (Document(version=version, body=shown(order, version)),)
+        return tuple(
+            Document(version=at, body=shown(then, at))
+            for then, at in states(await self._home.log.history(stream.name), stream)
+            if at > query.after
+        )
 
     async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:
         """A page of orders, newest first."""

@@ -38,6 +38,7 @@ from shop.doors import Doors
 from shop.keys import Keys
 from shop.secrets import signing_keys
 from shop.settings import Settings
+from shop.tracking import routes as tracking_routes
 
 if TYPE_CHECKING:
     from payment.stripe import StripeGateway
@@ -180,6 +181,7 @@ class Shop(containers.DeclarativeContainer):
         providers.Object(catalog_routes.endpoints),
         providers.Object(delivery_routes.endpoints),
         providers.Object(balance_routes.endpoints),
+        providers.Object(tracking_routes.endpoints),
         providers.Factory(
             partial,
             payment_routes.endpoints,

@@ -6,11 +6,11 @@ from starlette.requests import Request
 
 from bus.messages import Principal
 from bus.problems import Problem
-from bus.rest import SIGNED
+from bus.rest import LINK, SIGNED
 from shop.keys import Keys
 
 UNKNOWN = Principal(scope=SIGNED, name="unknown")
-"""Who asks, while nobody has looked at their signature."""
+"""Who asks, while nobody has looked at their signature, or at their token."""
 
 
 class Doors:
@@ -23,9 +23,9 @@ class Doors:
         """Who asks for something of this scope; raises `Problem` 401, or 403 when what they show is
         for something else.
 
-        Whoever signs what they send is known once the endpoint has checked it.
+        Whoever signs what they send, or has a token, is known once the endpoint has checked it.
         """
-        if scope == SIGNED:
+        if scope in (SIGNED, LINK):
             return UNKNOWN
         kind, _, bearer = request.headers.get("authorization", "").partition(" ")
         bearer = bearer.strip()

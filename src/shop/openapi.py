@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bus.messages import Command, Model
-from bus.rest import SIGNED, Endpoint
+from bus.rest import EVENTS, HTML, JSON, LINK, PICTURE, SIGNED, Endpoint
 from ordering.contract import OrderDocument
 
 
@@ -38,6 +38,7 @@ PROBLEMS = {
     "401": "No key that opens",
     "403": "A key for something else",
     "404": "Unknown, or another client's",
+    "410": "A token whose time is over",
     "409": "Refused by a rule: `code` says which",
     "412": "No longer this version",
     "413": "Too large",
@@ -106,6 +107,8 @@ def _problems(row: Endpoint) -> list[str]:
     """The statuses of its problems."""
     if row.scope == SIGNED:
         return ["400", "404", "413", "415", "503"]
+    if row.scope == LINK:
+        return ["404", "410", "503"]
     found = ["401", "403", "422", "503"]
     if "{" in row.path:
         found.append("404")
@@ -157,12 +160,19 @@ def _complete(operation: dict[str, Any], row: Endpoint) -> None:
             schema = response["content"].pop("application/json")
             response["content"] = {"application/problem+json": schema}
             response["description"] = PROBLEMS[status]
+        if row.media == HTML and status in ("404", "410"):  # a person reads it
+            response["content"] = {HTML: {"schema": {"type": "string"}}}
     told = operation["responses"][str(row.status)]
     told["description"] = row.summary
     if row.answer is None:
-        told["content"] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
-    if row.method == "GET" and not row.listed:
+        binary = {"format": "binary"} if row.media == PICTURE else {}
+        told["content"] = {row.media: {"schema": {"type": "string", **binary}}}
+    if _compared(row):
         operation["responses"]["304"] = {"description": "The asker has it already"}
+    if row.media == EVENTS:
+        operation["responses"]["204"] = {"description": "It is over, and the asker knows all of it"}
+    if row.scope == LINK:
+        operation["security"] = []
     if row.example is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = dict(row.example)
     if row.method == "POST":
@@ -172,10 +182,17 @@ def _complete(operation: dict[str, Any], row: Endpoint) -> None:
         )
 
 
+def _compared(row: Endpoint) -> bool:
+    """Whether the answer is not sent to who has it."""
+    return row.method == "GET" and not row.listed and row.media in (JSON, PICTURE)
+
+
 def _headers(row: Endpoint) -> list[dict[str, Any]]:
     """The headers that a client must or may send."""
+    if row.media == EVENTS:
+        return [_header("Last-Event-ID", "Go on behind the event with this id")]
     if not issubclass(row.message, Command):
-        if row.method == "GET" and not row.listed:
+        if _compared(row):
             return [_header("If-None-Match", "304 if this is still its ETag")]
         return []
     found = [_header("Idempotency-Key", "Recognises a retry", required=row.creates)]

@@ -3,14 +3,19 @@ speak something else."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bus.problems import Problem
+from bus.sse import LEAVING
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request before its body, at most: nobody needs a key to send them."""
+
+STALLED = 60.0
+"""Seconds after which a connection is cut whose other end takes nothing of what waits for it."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -18,6 +23,8 @@ class Protocol(HttpToolsProtocol):
 
     _in_head = False
     _head = 0
+    _unsent = 0
+    _stalled: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head goes on and on."""
@@ -37,6 +44,41 @@ class Protocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """The process is about to end: those who would go on for long are told."""
+        if LEAVING in self.app_state:
+            self.app_state[LEAVING].begin()
+        super().shutdown()
+
+    def pause_writing(self) -> None:
+        """More waits to be sent than fits: see that it gets less."""
+        super().pause_writing()
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(STALLED, self._cut_if_stalled)
+
+    def resume_writing(self) -> None:
+        """It fits again."""
+        super().resume_writing()
+        self._forget_stall()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there any more."""
+        self._forget_stall()
+        super().connection_lost(exc)
+
+    def _cut_if_stalled(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent >= self._unsent:
+            self.transport.abort()
+            return
+        self._unsent = unsent
+        self._stalled = self.loop.call_later(STALLED, self._cut_if_stalled)
+
+    def _forget_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""

@@ -7,6 +7,8 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +24,8 @@ from starlette.types import Receive, Scope, Send
 from bus.mongo import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
-from bus.rest import Endpoint, read, waits
+from bus.rest import EVENTS, Endpoint, read, waits
+from bus.sse import LEAVING, Leaving
 from shop.doors import Doors
 from shop.observed import Observed
 from shop.openapi import openapi, page
@@ -30,10 +33,13 @@ from shop.vitals import vitals
 
 log = structlog.get_logger(__name__)
 
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[Any]]
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
+
+LOOK = 2.0
+"""Seconds that a look at a key may take while its stream waits."""
 
 AWAY = (
     "the database did not answer in time. What was asked may be done or not: send it again with the"
@@ -55,10 +61,10 @@ def at_work(platform: Platform) -> Lifespan:
     """The lifespan of an application whose platform works as long as it serves."""
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         await platform.start(work=True)
         try:
-            yield
+            yield {LEAVING: Leaving()}
         finally:
             await platform.stop()
 
@@ -118,11 +124,24 @@ class Served:
             async with asyncio.timeout(PATIENCE + waits(request)):
                 principal = await self._doors.admitted(request, endpoint.scope)
                 ask = await read(endpoint, request, principal, traceparent_of(request))
+                if endpoint.media == EVENTS:
+                    ask = replace(ask, admitted=partial(self._still_admits, request))
                 return await endpoint.call(ask)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
             return failed(request, error)
+
+    async def _still_admits(self, request: Request) -> bool:
+        """Whether who was let in would be let in now; they stay while nobody can say."""
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._doors.admitted(request, self._endpoint.scope)
+        except Problem:
+            return False
+        except (PyMongoError, TimeoutError):
+            return True
+        return True
 
 
 def failed(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """A shop in the test's process: all contexts, the whole surface, the real servers."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,9 @@ from tests.shop.clients import Client, Running
 MUGS = ("MUG-BLUE", "MUG-RED")
 
 
-@pytest.fixture(scope="session")
-async def shop(
-    servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], tmp_path_factory: Any
-) -> AsyncIterator[Running]:
-    """A shop with mugs (1890), plenty of them, and one as dear as can be."""
-    prefix = f"surface{uuid4().hex[:10]}"
-    folder: Path = tmp_path_factory.mktemp("surface")
+@asynccontextmanager
+async def replica(servers: embedded.Servers, prefix: str, folder: Path) -> AsyncIterator[Running]:
+    """One process of a shop, so to speak."""
     parts = assembled(
         Settings(
             _env_file=None,
@@ -46,15 +43,35 @@ async def shop(
         parts.endpoints(),
     )
     await running.platform.start(work=True)
-    await _stocked(running)
     yield running
     await running.platform.stop()
     await parts.doors().close()
     await parts.redis().aclose()
     parts.mongo().close()
+
+
+@pytest.fixture(scope="session")
+async def shop(
+    servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], tmp_path_factory: Any
+) -> AsyncIterator[Running]:
+    """A shop with mugs (1890), plenty of them, and one as dear as can be."""
+    prefix = f"surface{uuid4().hex[:10]}"
+    async with replica(servers, prefix, tmp_path_factory.mktemp("surface")) as running:
+        await _stocked(running)
+        yield running
     for database in mongo.list_database_names():
         if database.startswith(prefix):
             mongo.drop_database(database)
+
+
+@pytest.fixture
+async def another(
+    shop: Running, servers: embedded.Servers, tmp_path: Path
+) -> AsyncIterator[Running]:
+    """Another replica of it."""
+    prefix = shop.platform.contexts["ordering"].database.name.removesuffix("_ordering")
+    async with replica(servers, prefix, tmp_path) as running:
+        yield running
 
 
 async def _stocked(shop: Running) -> None:

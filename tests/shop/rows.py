@@ -100,6 +100,7 @@ ROWS: dict[str, Case] = {
     "GET /v1/orders/{order_id}/returns": own(placed),
     "GET /v1/orders/{order_id}/history": own(placed),
     "GET /v1/orders/{order_id}/delivery": own(placed),
+    "GET /v1/orders/{order_id}/events": own(delivered),  # so that it ends
     "POST /v1/quotes": everybodys(),
     "GET /v1/products": everybodys(),
     "GET /v1/products/{product_id}": everybodys(product_id="mug"),

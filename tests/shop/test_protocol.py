@@ -1,0 +1,105 @@
+"""One connection, and what its other end may do to us."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bus.tasks import ended
+from shop import protocol
+from shop.protocol import Protocol
+from tests.waiting import soon
+
+CHUNK = b"x" * 100_000
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+    """An application behind our protocol, on a port of its own."""
+    config = uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    bound = narrow()
+    bound.bind(("127.0.0.1", 0))
+    bound.listen()
+    await server.startup([bound])
+    try:
+        yield bound.getsockname()
+    finally:
+        await server.shutdown([bound])
+
+
+def narrow() -> socket.socket:
+    """A socket that holds little, so that it shows soon how fast the other end reads."""
+    made = socket.socket()
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        made.setsockopt(socket.SOL_SOCKET, buffer, 16_384)
+    return made
+
+
+@asynccontextmanager
+async def asking(address: tuple[str, int]) -> AsyncIterator[asyncio.StreamReader]:
+    """A client that has asked, and reads no more than it is told to."""
+    mine = narrow()
+    mine.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(mine, address)
+    reader, writer = await asyncio.open_connection(sock=mine, limit=1)
+    writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+    try:
+        yield reader
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+class Endless:
+    """An answer without end, sent as fast as it is taken."""
+
+    def __init__(self) -> None:
+        self.cut = asyncio.Event()
+        self.sent = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+        gone = asyncio.ensure_future(receive())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not gone.done():
+            await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+            self.sent += 1
+            await asyncio.sleep(0)
+        await ended((gone,))
+        self.cut.set()
+
+
+async def test_who_takes_nothing_of_an_answer_is_cut_off_and_who_takes_little_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "STALLED", 0.3)
+    app = Endless()
+    async with served(app) as address, asking(address) as reader:
+        for _ in range(20):  # three times as long as may pass with nothing taken
+            await soon(reader.readexactly(20_000))
+            await asyncio.sleep(0.05)
+        assert not app.cut.is_set()
+        await soon(app.cut.wait())
+
+
+async def test_an_answer_is_made_no_faster_than_it_is_taken() -> None:
+    app = Endless()
+    async with served(app) as address, asking(address) as reader:
+        await soon(reader.readexactly(1_000))
+        before = -1
+        while before != app.sent:  # until there is room for no more
+            before = app.sent
+            await asyncio.sleep(0.1)
+        assert app.sent * len(CHUNK) < 500_000
+    await soon(app.cut.wait())
