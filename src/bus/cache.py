@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -20,6 +22,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bus.batch import Batch
+from bus.messages import now
 from bus.metrics import CACHE
 
 T = TypeVar("T")
@@ -31,7 +34,7 @@ COOL_DOWN = 1.0
 """Seconds for which an away Redis is not asked."""
 
 TOGETHER = 1000
-"""Entries forgotten at once."""
+"""Entries forgotten, recalled or kept at once."""
 
 TTL = 24 * 3600
 """Seconds after which an entry that nobody renews is gone."""
@@ -111,6 +114,25 @@ class Cache:
             if self.away or await self._guarded(partial(redis.unlink, *some)) is None:
                 return False
         return True
+
+    async def recall(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What `keep` has kept; `None` where that is nothing, or Redis can't say."""
+        found: list[bytes | None] = []
+        for start in range(0, len(keys), TOGETHER):
+            some = list(keys[start : start + TOGETHER])
+            found += [None] * len(some) if self.away else await self._get_many(some)
+        return found
+
+    async def keep(self, values: Mapping[str, tuple[bytes, datetime]]) -> None:
+        """Keep plain bytes until then, or a day at most. Never raises for Redis' sake."""
+        redis, at, left = self._redis, now(), iter(values.items())
+        while redis is not None and not self.away and (some := list(islice(left, TOGETHER))):
+            pipeline = redis.pipeline(transaction=False)
+            for key, (value, until) in some:
+                seconds = min(int((until - at).total_seconds()), TTL)
+                if seconds > 0:
+                    pipeline.set(f"{self._prefix}:{key}", value, ex=seconds)
+            await self._guarded(pipeline.execute)
 
     async def _get_many(self, keys: list[str]) -> list[bytes | None]:
         redis = self._redis

@@ -15,10 +15,11 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bus.metrics import BREAKER_OPEN
 from maps.breaker import Breaker
 from maps.router import Unanswered
 
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Seconds in which a question is answered, or not at all: a buyer waits for it."""
 
 PAUSES = (0.05, 0.15)
@@ -71,6 +72,7 @@ class Outside:
         self._name = name
         self._patience = patience
         self._breaker = breaker or Breaker()
+        self._open = BREAKER_OPEN.labels(name)
         self._http = httpx.AsyncClient(
             base_url=base,
             # Unpacked, an answer may be a thousand times as large as what was read of it.
@@ -140,9 +142,11 @@ class Outside:
         if self._breaker.open:
             self._warn("is_back")
         self._breaker.succeeded()
+        self._open.set(False)
 
     def _failed(self, why: str) -> Unanswered:
         self._breaker.failed()
+        self._open.set(self._breaker.open)
         self._warn("failed", why=why, breaker="open" if self._breaker.open else "closed")
         return Unanswered(f"{self._name} failed: {why}")
 
@@ -161,7 +165,7 @@ def reason(error: Exception, patience: float) -> str:
             where = ".".join(map(str, first["loc"]))
             return f"it answered nonsense: {where or 'all of it'}: {first['type']}"
         case TimeoutError():
-            return f"it did not answer within {patience:g} s"
+            return f"it did not answer within {patience:.1f} s"
         case Nonsense():
             return str(error)
         case _:

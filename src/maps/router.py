@@ -21,7 +21,7 @@ a mountain; a farm is nearer."""
 class Router(Protocol):
     """Knows roads. `name` is what its answers say as their `source`.
 
-    Raises `Unanswered` when it cannot tell, within some two seconds.
+    Raises `Unanswered` when it cannot tell, within seconds.
     """
 
     name: str

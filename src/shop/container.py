@@ -26,6 +26,7 @@ from delivery import routes as delivery_routes
 from delivery.redelivery import Redelivery
 from delivery.tariff import Tariff
 from maps import module as maps_module
+from maps.memory import Memory
 from ordering import module as ordering_module
 from ordering import routes as ordering_routes
 from ordering.return_rules import Terms
@@ -142,8 +143,13 @@ class Shop(containers.DeclarativeContainer):
         stripe=providers.Singleton(stripe_gateway, settings),
     )
 
+    answers = providers.Singleton(
+        Memory,
+        providers.Callable(database, mongo, settings.provided.mongodb_prefix, "maps"),
+        platform.provided.cache,
+    )
     maps = providers.Singleton(
-        maps_module.register, platform, router=providers.Callable(atlas.router, settings)
+        maps_module.register, platform, router=providers.Callable(atlas.router, settings, answers)
     )
     catalog = providers.Singleton(
         catalog_module.register, platform, currency=settings.provided.currency, most_shipments=1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,12 +13,19 @@ from redis.exceptions import RedisError
 
 from bus.console import lasting
 from bus.context import Context
-from bus.messages import now
+from bus.dispatch import Bus
+from bus.messages import Position, now
 from bus.mongo import connect
+from delivery.commands import ListWarehouses
+from maps.router import Unanswered
+from shop import atlas
 from shop import standing as work
 from shop.figures import OVERDUE, STUCK, stuck
 from shop.running import assembled
 from shop.settings import Settings, listing
+
+NOWHERE = Position(lat=0, lon=0)
+"""In the sea. A router answers, and be it that no road leads there."""
 
 
 class Finding(NamedTuple):
@@ -68,6 +76,29 @@ def _redis(settings: Settings) -> Finding:
     return Finding("ok", "Redis", str(version))
 
 
+async def _roads(settings: Settings, bus: Bus) -> Finding:
+    """Whether the router answers, and has heard of the warehouses."""
+    router = atlas.router_outside(settings)
+    if router is None:
+        return Finding("ok", "router", "built in")
+    warehouses = (await bus.ask(ListWarehouses()))[:100]
+    places = [warehouse.position for warehouse in warehouses] or [NOWHERE]
+    try:
+        began = time.monotonic()
+        legs = await router.matrix(places, places)
+        took = time.monotonic() - began
+    except Unanswered as error:
+        do = "start it, or correct SHOP_OSRM_URL; until then the straight way is taken"
+        return Finding("look", "router", str(error), do)
+    finally:
+        await router.close()
+    for at, warehouse in enumerate(warehouses):
+        if legs[at][at] is None:
+            detail = f"{router.name} knows no road near the warehouse {warehouse.warehouse_id}"
+            return Finding("bad", "router", detail, "give it a map of where the shop delivers")
+    return Finding("ok", "router", f"{router.name} answers in {took * 1000:.0f} ms")
+
+
 async def _contexts(settings: Settings) -> list[Finding]:
     platform = assembled(settings).platform()
 
@@ -77,7 +108,7 @@ async def _contexts(settings: Settings) -> list[Finding]:
             found += _context(context)
         return found
 
-    return await asyncio.to_thread(look)
+    return [await _roads(settings, platform.bus), *await asyncio.to_thread(look)]
 
 
 def _reader(standing: work.Standing) -> Finding:

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.asyncio import Redis
 
 from bus import cache as caches
 from bus.cache import Cache, Entry
+from bus.messages import now
 from shop import redis_server
 from shop.child import Child
 from tests.waiting import eventually
@@ -179,3 +181,26 @@ async def test_who_stops_waiting_harms_nobody(cache: Cache) -> None:
         task.cancel()
 
     assert await asyncio.gather(*waits[1::2]) == [entry(1)] * 5
+
+
+async def test_plain_bytes_are_kept_for_as_long_as_is_said_or_a_day(
+    cache: Cache, redis_url: str
+) -> None:
+    at = now()
+    await cache.keep(
+        {
+            "a": (b"\x00", at + timedelta(seconds=50)),
+            "b": (b"", at + timedelta(days=30)),
+            "c": (b"gone", at - timedelta(seconds=1)),
+        }
+    )
+    assert await cache.recall(["c", "b", "a", "d"]) == [None, b"", b"\x00", None]
+    async with Redis.from_url(redis_url) as redis:
+        assert 40 < await redis.ttl("test:a") <= 50
+        assert await redis.ttl("test:b") <= caches.TTL
+
+
+async def test_without_a_redis_no_bytes_are_kept() -> None:
+    cache = Cache(None, "test")
+    await cache.keep({"a": (b"1", now() + timedelta(days=1))})
+    assert await cache.recall(["a", "b"]) == [None, None]

@@ -7,6 +7,7 @@ import pytest
 from bus.messages import Position
 from maps.builtin_router import BuiltinRouter
 from maps.earth import great_circle
+from maps.memory import Memory
 from maps.osrm import OsrmRouter
 from maps.roads import Roads
 from maps.router import Router
@@ -17,11 +18,11 @@ BESIDE_THE_DOOR_M = 200
 
 
 @pytest.fixture(params=["builtin", "osrm", "roads over osrm"])
-async def router(request: pytest.FixtureRequest) -> AsyncIterator[Router]:
+async def router(request: pytest.FixtureRequest, memory: Memory) -> AsyncIterator[Router]:
     adapters: dict[str, Callable[[], Router]] = {
         "builtin": BuiltinRouter,
         "osrm": lambda: OsrmRouter(request.getfixturevalue("osrm")),
-        "roads over osrm": lambda: Roads(OsrmRouter(request.getfixturevalue("osrm"))),
+        "roads over osrm": lambda: Roads(OsrmRouter(request.getfixturevalue("osrm")), memory),
     }
     opened = adapters[request.param]()
     yield opened

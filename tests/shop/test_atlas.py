@@ -1,5 +1,6 @@
 """A shop looks at the maps that its operator has set."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from bus.messages import Address, Money, Position, Refused
 from delivery.commands import AddWarehouse
 from delivery.contract import QuoteDelivery
 from maps.contract import Directions
-from shop import embedded
+from shop import doctor, embedded
 from shop.running import assembled
 from shop.settings import Settings
 
@@ -71,6 +72,10 @@ def opened(servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], tmp_pa
     return start
 
 
+def settings(**changes: Any) -> Settings:
+    return Settings(_env_file=None, **changes)
+
+
 async def test_a_quote_follows_the_roads_and_refuses_the_sea(opened: Open, osrm: str) -> None:
     async with opened(router="osrm", osrm_url=osrm) as bus:
         quote = await bus.ask(QuoteDelivery(destination=at(VADUZ), goods=GOODS))
@@ -89,3 +94,21 @@ async def test_a_shop_whose_router_is_away_quotes_by_geometry(opened: Open) -> N
     async with opened(router="osrm", osrm_url="http://127.0.0.1:9") as bus:
         quote = await bus.ask(QuoteDelivery(destination=at(VADUZ), goods=GOODS))
         assert quote.distance_m == 4_551
+
+
+async def test_the_doctor_sees_whether_the_router_answers_and_knows_the_warehouses(
+    opened: Open, osrm: str
+) -> None:
+    async with opened() as bus:
+        there, away = settings(router="osrm", osrm_url=osrm), "http://127.0.0.1:9"
+        found = await doctor._roads(there, bus)
+        assert (found.state, found.what) == ("ok", "router")
+        assert re.fullmatch(r"osrm answers in \d+ ms", found.detail)
+        assert (await doctor._roads(settings(), bus)).detail == "built in"
+
+        found = await doctor._roads(settings(router="osrm", osrm_url=away), bus)
+        assert (found.state, found.do[:8]) == ("look", "start it")
+
+        await bus.send(AddWarehouse(warehouse_id="ship", name="Ship", address=at(SEA)))
+        found = await doctor._roads(there, bus)
+        assert (found.state, "warehouse ship" in found.detail) == ("bad", True)

@@ -1,0 +1,244 @@
+"""A router that is broken, absurd, slow or dead: there is an answer all the same, and soon."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from maps.breaker import FAILURES, Breaker
+from maps.builtin_router import leg
+from maps.memory import Memory
+from maps.osrm import OsrmRouter
+from maps.outside import LARGEST, PATIENCE
+from maps.roads import Roads
+from tests.listening import Talk, listening
+from tests.maps.doors import ESCHEN, SCHAAN, VADUZ
+
+GOOD = b"""{"code": "Ok", "distances": [[4092.1]], "durations": [[420.4]],
+    "sources": [{"location": [9.51, 47.1674]}],
+    "destinations": [{"location": [9.5227, 47.1371]}]}"""
+
+GEOMETRY = leg(SCHAAN, VADUZ)
+
+
+def http(body: bytes, status: str = "200 OK", kind: str = "application/json") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def changed(old: bytes, new: bytes) -> bytes:
+    assert old in GOOD
+    return http(GOOD.replace(old, new))
+
+
+NONSENSE = {
+    "a page": http(b"<html>It works!</html>", kind="text/html"),
+    "nothing": http(b""),
+    "half of it": http(GOOD[:90]),
+    "less than it promises": http(GOOD)[:-10],
+    "no HTTP": b"220 mail.example.org ESMTP\r\n",
+    "an error": http(b"oops", "500 Internal Server Error"),
+    "another address": http(b"", "302 Found\r\nLocation: http://127.0.0.1:9/"),
+    "a page that says it is not there": http(b"<html>", "404 Not Found", "text/html"),
+    "a refusal that is none": http(b"[]", "400 Bad Request"),
+    "a list": http(b"[1, 2, 3]"),
+    "null": http(b"null"),
+    "deep brackets": http(b"[" * 100_000),
+    "another code": changed(b'"Ok"', b'"Nonsense"'),
+    "no table": changed(b'"distances": [[4092.1]], ', b""),
+    "no rows": changed(b"[[4092.1]]", b"[]"),
+    "too many rows": changed(b"[[420.4]]", b"[[420.4], [1]]"),
+    "too few columns": changed(b"[[420.4]]", b"[[]]"),
+    "no sources": changed(b'[{"location": [9.51, 47.1674]}]', b"[]"),
+    "words for numbers": changed(b"4092.1", b'"4092.1"'),
+    "NaN": changed(b"420.4", b"NaN"),
+    "no end": changed(b"4092.1", b"Infinity"),
+    "more than there is": changed(b"4092.1", b"1e300"),
+    "time that runs backwards": changed(b"420.4", b"-420.4"),
+    "a place beside the earth": changed(b"47.1371", b"147.1371"),
+}
+
+
+@dataclass
+class Server:
+    """What says the same to everybody, until it is told to say something else."""
+
+    says: bytes = b""
+    calls: int = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.calls += 1
+        writer.write(self.says)
+        await writer.drain()
+        writer.close()
+
+
+Open = Callable[..., AbstractAsyncContextManager[Roads]]
+
+
+@pytest.fixture
+def roads(memory: Memory) -> Open:
+    """Opens roads whose router is this talk, with a patience and a breaker."""
+
+    @asynccontextmanager
+    async def start(talk: Talk, **how: Any) -> AsyncIterator[Roads]:
+        async with listening(talk) as address:
+            opened = Roads(OsrmRouter(address, **how), memory)
+            yield opened
+            await opened.close()
+
+    return start
+
+
+@pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE.keys())
+async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(
+    roads: Open, said: bytes
+) -> None:
+    server = Server(said)
+    breaker = Breaker(failures=1)
+    async with roads(server.talk, breaker=breaker) as router:
+        with capture_logs() as logs:
+            assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
+        (line,) = logs
+        assert (line["event"], line["log_level"]) == ("maps.osrm_failed", "warning")
+        assert line["why"]
+        assert "9.5" not in line["why"], "a position is personal"
+        assert breaker.open
+
+        way = await router.route((SCHAAN, VADUZ))
+        assert way
+        assert way.source == "builtin"
+
+
+async def test_a_good_answer_is_taken_from_the_very_same_server(roads: Open) -> None:
+    async with roads(Server(http(GOOD)).talk) as router:
+        ((found,),) = await router.matrix((SCHAAN,), (VADUZ,))
+        assert found
+        assert (found.source, found.distance_m, found.duration_s) == ("osrm", 4092, 420)
+
+
+async def test_an_endless_answer_is_not_read_to_its_end(roads: Open) -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b" " * 65_536)
+            await writer.drain()
+            sent += 65_536
+
+    async with roads(talk, patience=10) as router:
+        assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
+    assert sent < 2 * LARGEST + 5_000_000  # what the sockets hold
+
+
+async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(30)
+    writer.write(http(GOOD))
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    for byte in http(GOOD):
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.1)
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize("talk", [late, dripping, silent])
+async def test_an_answer_that_comes_late_is_not_waited_for(roads: Open, talk: Talk) -> None:
+    async with roads(talk) as router:
+        began = time.monotonic()
+        with capture_logs() as logs:
+            assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
+        assert PATIENCE - 0.1 < time.monotonic() - began < 2 * PATIENCE
+    assert [line["why"] for line in logs] == [f"it did not answer within {PATIENCE:g} s"]
+
+
+async def test_a_router_that_breaks_the_line_is_asked_again_at_once(roads: Open) -> None:
+    calls = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        await reader.readuntil(b"\r\n\r\n")
+        calls += 1
+        if calls < 3:
+            writer.transport.abort()
+            return
+        writer.write(http(GOOD))
+
+    async with roads(talk) as router:
+        ((found,),) = await router.matrix((SCHAAN,), (VADUZ,))
+        assert found
+        assert found.source == "osrm"
+    assert calls == 3
+
+
+async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only(roads: Open) -> None:
+    server = Server(http(b"oops", "404 Not Found"))
+    clock = Clock()
+    breaker = Breaker(clock=clock)
+    async with roads(server.talk, breaker=breaker) as router:
+
+        async def ask() -> str:
+            ((found,),) = await router.matrix((SCHAAN,), (VADUZ,))
+            assert found
+            return found.source
+
+        for _ in range(FAILURES):
+            assert await ask() == "builtin"
+        assert server.calls == FAILURES
+        for _ in range(5):
+            assert await ask() == "builtin"
+        assert server.calls == FAILURES, "it is not asked"
+
+        clock.now += 10
+        assert set(await asyncio.gather(*(ask() for _ in range(5)))) == {"builtin"}
+        assert server.calls == FAILURES + 1, "one tries it"
+
+        clock.now += 10
+        server.says = http(GOOD)
+        with capture_logs() as logs:
+            assert await ask() == "osrm"
+        assert [line["event"] for line in logs] == ["maps.osrm_is_back"]
+        server.says = http(b"oops", "404 Not Found")
+        assert not breaker.open
+
+
+async def test_a_router_that_declines_is_alive(roads: Open) -> None:
+    server = Server(http(b'{"code": "TooBig", "message": "Too many table coordinates"}', "400 Bad"))
+    breaker = Breaker(failures=1)
+    async with roads(server.talk, breaker=breaker) as router:
+        with capture_logs() as logs:
+            assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
+        assert [(line["event"], line["why"]) for line in logs] == [("maps.osrm_declined", "TooBig")]
+        assert not breaker.open
+
+
+@pytest.mark.parametrize("code", ["NoRoute", "NoTable", "NoSegment"])
+async def test_no_road_is_an_answer(roads: Open, code: str) -> None:
+    server = Server(http(b'{"code": "%s", "message": "..."}' % code.encode(), "400 Bad Request"))
+    async with roads(server.talk) as router:
+        assert await router.matrix((SCHAAN,), (VADUZ, ESCHEN)) == ((None, None),)
+        assert await router.route((SCHAAN, VADUZ)) is None
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
