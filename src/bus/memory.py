@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -213,3 +213,14 @@ class Memory:
             warm = Warm(Loaded(state, version), stream.kind.evolve)
             self.keep(stream.name, warm)
         return warm
+
+
+def replayed(stream: Stream[S], history: Iterable[Commit]) -> Iterator[tuple[int, Loaded[S]]]:
+    """The states and versions of a stream after each commit of its history, and the positions."""
+    state, version = None, 0
+    for commit in history:
+        for happened in commit.events:
+            if happened.stream == stream.name:
+                state = stream.kind.evolve(state, happened.event)
+                version = happened.version
+        yield commit.position, Loaded(state, version)

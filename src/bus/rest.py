@@ -15,7 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.envelope import Envelope, sealed
-from bus.messages import Document, Done, Message, Page, Principal, derived_id
+from bus.messages import Document, Done, Message, Page, Principal, derived_id, new_id
 from bus.problems import Problem, unreadable
 
 MAX_BODY = 1024 * 1024
@@ -159,6 +159,7 @@ async def read(
         id=derived_id("idempotency", principal, http.method, http.scope["path"], key)
         if key
         else None,
+        correlation=new_id(),  # a twin's is another one: so the log can tell whose a decision was
         principal=principal,
         traceparent=traceparent,
         fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest()

@@ -8,7 +8,7 @@ fail with it and are decided again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from bus.commits import Commit, Recorded, Write
 from bus.envelope import Envelope, check_version, same_body
 from bus.keyring import KeyWanted
 from bus.log import Log
-from bus.memory import WARM, Loaded, Memory, Warm
+from bus.memory import WARM, Loaded, Memory, Warm, replayed
 from bus.memory import Kind as Kind
 from bus.memory import States as States
 from bus.memory import Stream as Stream
@@ -66,7 +66,8 @@ class Streams:
         do.
 
         `new` says that the stream can hardly exist yet, which saves looking: were it there, the
-        log's unique index says so and the decision is made again upon it. Raises what the decision
+        log's unique index says so and the decision is made again upon it. What came with an
+        idempotency key and is repeated finds the state as it was at first. Raises what the decision
         raises, `Stale` when `if_version` is not the stream's version, and `Busy`.
         """
 
@@ -77,6 +78,8 @@ class Streams:
         (state, version), commit, repeated = await self._decide(
             (stream,), happenings, envelope, stream if new else None
         )
+        if repeated and commit is not None and envelope.fingerprint is not None:
+            state, version = await self.as_of(stream, commit.position)
         return Decided(state, version, commit, repeated)
 
     async def decide_all(
@@ -120,15 +123,17 @@ class Streams:
 
     async def as_of(self, stream: Stream[S], position: int) -> Loaded[S]:
         """A stream's state and version as they were at a position of the log."""
-        state, version = None, 0
-        for commit in await self.log.history(stream.name):
-            if commit.position > position:
+        loaded: Loaded[S] = Loaded(None, 0)
+        for at, then in await self.past(stream):
+            if at > position:
                 break
-            for happened in commit.events:
-                if happened.stream == stream.name:
-                    state = stream.kind.evolve(state, happened.event)
-                    version = happened.version
-        return Loaded(state, version)
+            loaded = then
+        return loaded
+
+    async def past(self, stream: Stream[S]) -> Iterator[tuple[int, Loaded[S]]]:
+        """All states and versions a stream has been in, oldest first, and where in the log each
+        began."""
+        return replayed(stream, await self.log.history(stream.name))
 
     async def earlier(self, envelope: Envelope[Any], *, again: bool = False) -> Commit | None:
         """What this command, if it came with an idempotency key, has already led to.

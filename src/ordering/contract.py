@@ -245,11 +245,13 @@ class GetOrderAsOf(Query[Document], name="ordering.GetOrderAsOf"):
 class AwaitOrder(Query[OrderDocument], name="ordering.AwaitOrder"):
     """The order once it has settled: it has moved on, or it is the buyer's turn.
 
-    After `seconds`, as it is then. Refused with `unknown_order`.
+    With a `version`, as it was when it first had at that one or later, so that asking again finds
+    the same. After `seconds`, as it is then. Refused with `unknown_order`.
     """
 
     order_id: Id
     seconds: int = Field(ge=0, le=30)
+    version: int = Field(default=0, ge=0)
 
 
 class FollowOrder(Query[tuple[Document, ...]], name="ordering.FollowOrder"):

@@ -214,9 +214,9 @@ async def decide(
     heard = home.feed.head
     decided: Decided[Order] = await home.streams.decide(orders(order_id), decision, envelope)
     order = known(decided.state, order_id)
-    position = decided.commit.position if decided.commit else 0
-    right_to = heard if decided.repeated else max(heard, position)
-    await home.cache.put(ORDERS.cache_key(order_id), entry_of(order, decided.version, right_to))
+    if not decided.repeated:  # else it is as it was then
+        right_to = max(heard, decided.commit.position if decided.commit else 0)
+        await home.cache.put(ORDERS.cache_key(order_id), entry_of(order, decided.version, right_to))
     return decided
 
 

@@ -47,7 +47,8 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         seconds = waits(ask.http)
         if not seconds:
             return found
-        query = AwaitOrder(order_id=found.answer.order_id, seconds=seconds)
+        order_id, version = found.answer.order_id, found.answer.version
+        query = AwaitOrder(order_id=order_id, seconds=seconds, version=version)
         settled = await bus.ask(query, ask.envelope)
         return Done(answer=settled, position=found.position, repeated=found.repeated)
 

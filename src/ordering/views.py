@@ -140,12 +140,16 @@ class Reads:
         return Document(version=then.version, body=body)
 
     async def wait(self, query: AwaitOrder, envelope: Envelope[AwaitOrder]) -> OrderDocument:
-        """The order once it has settled, or after `seconds` as it is then."""
+        """The order as it was when it settled, or after `seconds` as it is then."""
+        stream = orders(query.order_id)
         order, version, heard = await self._own(query.order_id, envelope.principal)
+        behind = (query.version or version) - 1
+        found = None
         try:
             async with asyncio.timeout(query.seconds):
-                while not settled(order):
-                    await self._home.streams.changed(orders(query.order_id), version)
+                while (found := await self._settled(stream, behind, order, version)) is None:
+                    behind = max(behind, version)
+                    await self._home.streams.changed(stream, version)
                     order, version, heard = await self._own(query.order_id, envelope.principal)
         except TimeoutError:
             pass
@@ -153,7 +157,7 @@ class Reads:
         await self._home.cache.put(
             ORDERS.cache_key(query.order_id), entry_of(order, version, heard)
         )
-        return present(order, version)
+        return present(*found) if found else present(order, version)
 
     async def follow(
         self, query: FollowOrder, envelope: Envelope[FollowOrder]
@@ -223,6 +227,20 @@ class Reads:
         if not may_see(principal, order.client):
             known(None, order_id)
         return order, found.version, heard
+
+    async def _settled(
+        self, stream: Stream[Order], behind: int, order: Order, version: int
+    ) -> tuple[Order, int] | None:
+        """The order, and its version, when it first was settled behind a version, if it has been.
+
+        It is given as it is now: of what came between, only the log knows.
+        """
+        if version <= behind + 1:
+            return (order, version) if version > behind and settled(order) else None
+        for _, then in await self._home.streams.past(stream):
+            if then.state is not None and then.version > behind and settled(then.state):
+                return then.state, then.version
+        return None
 
     async def _first_of(self, order_id: str, filters: Mapping[str, Any]) -> int:
         """Where a page goes on: behind this order, which must be the asker's."""

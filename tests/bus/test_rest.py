@@ -284,6 +284,7 @@ def test_the_same_key_is_the_same_command_and_another_body_another_fingerprint(
     first, same, other_body, other_key, *elsewhere = [each.envelope for each in stall.calls]
 
     assert (same.id, same.fingerprint) == (first.id, first.fingerprint)
+    assert same.correlation != first.correlation, "or the log could not tell twins apart"
     assert other_body.id == first.id
     assert other_body.fingerprint != first.fingerprint
     assert len({first.id, other_key.id, *(each.id for each in elsewhere)}) == 4

@@ -263,6 +263,20 @@ async def test_the_same_key_and_body_answer_with_the_first_commit(streams: Strea
     assert await streams.load(tills("a")) == (Till(2, (1, 1)), 2)
 
 
+async def test_what_is_repeated_under_its_key_finds_what_was_decided_upon(
+    streams: Streams,
+) -> None:
+    first = await put(streams, "a", id="key", fingerprint="body")
+    await put(streams, "a")
+    await put(streams, "a", id="reader's")
+    again = await put(streams, "a", id="key", fingerprint="body")
+    late = await put(streams, "a", id="reader's")
+
+    assert (again.state, again.version) == (first.state, first.version) == (Till(1, (1,)), 1)
+    assert late.repeated
+    assert late.version == 3, "a reader goes on from what is"
+
+
 async def test_the_same_key_and_body_at_once_are_decided_once(streams: Streams) -> None:
     both = await asyncio.gather(
         *(put(streams, "a", id="key", fingerprint="body") for _ in range(2))

@@ -1,15 +1,16 @@
 """A right request to each row of the surface, and whose things it is about.
 
-The matrix of `test_scopes.py` is made from this table. A row of the surface that is not here fails
-it: add a line, `everybodys(...)` for what all clients of the scope may see, `own(...)` for what is
-another client's business.
+The matrix of `test_scopes.py` is made from this table, and what is repeated under one key in
+`test_idempotency.py`. A row of the surface that is not here fails them: add a line,
+`everybodys(...)` for what all clients of the scope may see, `own(...)` for what is no other
+client's business. What takes an Idempotency-Key says how to make another request of its example.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -71,18 +72,20 @@ class Case:
     path: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     """The code of the 404 that another client gets; none if this is everybody's."""
+    other: Mapping[str, Any] = field(default_factory=dict)
+    """What makes another request of the example, where an Idempotency-Key tells them apart."""
     unsigned: tuple[int, str] | None = None
     """The problem of whoever does not sign it, where no key opens it."""
 
 
-def everybodys(about: About = nothing, **path: str) -> Case:
+def everybodys(about: About = nothing, other: Body | None = None, **path: str) -> Case:
     """What every client of the row's scope may ask."""
-    return Case(about, path)
+    return Case(about, path, other=other or {})
 
 
-def own(about: About, refusal: str = "unknown_order", **path: str) -> Case:
+def own(about: About, refusal: str = "unknown_order", other: Body | None = None) -> Case:
     """What is a client's own: others are told that there is no such thing."""
-    return Case(about, path, refusal)
+    return Case(about, refusal=refusal, other=other or {})
 
 
 def signed(status: int, code: str, **path: str) -> Case:
@@ -91,12 +94,12 @@ def signed(status: int, code: str, **path: str) -> Case:
 
 
 ROWS: dict[str, Case] = {
-    "POST /v1/orders": everybodys(),
+    "POST /v1/orders": everybodys(other={"buyer_id": "buyer-2"}),
     "GET /v1/orders": everybodys(),
     "GET /v1/orders/{order_id}": own(placed),
-    "POST /v1/orders/{order_id}/cancel": own(placed),
-    "POST /v1/orders/{order_id}/payment": own(declined),
-    "POST /v1/orders/{order_id}/returns": own(delivered),
+    "POST /v1/orders/{order_id}/cancel": own(placed, other={"reason": "too blue"}),
+    "POST /v1/orders/{order_id}/payment": own(declined, other={"token": "pm_fault_slow"}),
+    "POST /v1/orders/{order_id}/returns": own(delivered, other={"reason": "too blue"}),
     "GET /v1/orders/{order_id}/returns": own(placed),
     "GET /v1/orders/{order_id}/history": own(placed),
     "GET /v1/orders/{order_id}/delivery": own(placed),
@@ -107,7 +110,9 @@ ROWS: dict[str, Case] = {
     "GET /v1/products/{product_id}/images/{n}": everybodys(product_id="mug", n="1"),
     "GET /v1/deliveries": everybodys(),
     "GET /v1/deliveries/{delivery_id}": own(taken, "unknown_delivery"),
-    "POST /v1/deliveries/{delivery_id}/checkpoints": own(taken, "unknown_delivery"),
+    "POST /v1/deliveries/{delivery_id}/checkpoints": own(
+        taken, "unknown_delivery", {"note": "at the ramp"}
+    ),
     "GET /v1/balances/{buyer_id}": everybodys(buyer_id="buyer-1"),
     "POST /v1/payments/webhooks/{gateway}": signed(404, "unknown_gateway", gateway="stripe"),
 }
@@ -117,9 +122,16 @@ def name_of(row: Endpoint) -> str:
     return f"{row.method} {row.path}"
 
 
-async def ask(client: Client, row: Endpoint, path: Mapping[str, str]) -> httpx.Response:
-    """What a row answers this client, with these parameters in its path."""
+async def ask(
+    client: Client,
+    row: Endpoint,
+    path: Mapping[str, str],
+    other: Mapping[str, Any] | None = None,
+    **headers: str,
+) -> httpx.Response:
+    """What a row answers this client, with these parameters in its path; `other` changes its
+    example."""
     address = row.path.format(**path)
     if row.method == "GET":
-        return await client.get(address)
-    return await client.post(address, dict(row.example or {}))
+        return await client.get(address, **headers)
+    return await client.post(address, {**(row.example or {}), **(other or {})}, **headers)
