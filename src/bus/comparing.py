@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from pymongo import ASCENDING
 from pymongo import collection as pymongo
 
-from bus.keyring import Keyring, ids_in, opened
 from bus.mongo import Document
 
 SHOWN = 20
@@ -20,6 +19,13 @@ TOGETHER = 1000
 Table = pymongo.Collection[Document]
 
 BUT_BUILD = {"build": False}
+
+
+Plain = Callable[[Document], Document]
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
 
 
 class Difference(NamedTuple):
@@ -36,8 +42,8 @@ class Comparison:
     """What has been found so far. A document whose positions differ waits to be held against the
     other again, when both have come further."""
 
-    def __init__(self, live: Table, rebuilt: Table, keyring: Keyring | None = None) -> None:
-        """With a `keyring`, what is sealed is opened: sealed twice, it looks different."""
+    def __init__(self, live: Table, rebuilt: Table, plain: Plain = _as_it_is) -> None:
+        """`plain` opens what is sealed in a document: sealed twice, the same looks different."""
         self.compared = 0
         self.waiting: dict[str, int] = {}
         """The documents that wait, with the positions of the live ones."""
@@ -46,7 +52,7 @@ class Comparison:
         self.shown: list[Difference] = []
         self._live = live
         self._rebuilt = rebuilt
-        self._keyring = keyring
+        self._plain = plain
 
     def whole(self, told: Callable[[int], None]) -> None:
         """Compare all documents; `told` hears how many have been. Blocks."""
@@ -87,10 +93,9 @@ class Comparison:
         self.compared += 1
         if self.differing.pop(id, None):  # it has changed since
             self.shown = [each for each in self.shown if each.id != id]
-        if self._keyring is not None:
-            self._keyring.prepare(set(ids_in([live, rebuilt])))
-            live, rebuilt = opened([live, rebuilt], self._keyring.open)
-        if found := list(differences(id, live, rebuilt)):
+        if found := list(
+            differences(id, live and self._plain(live), rebuilt and self._plain(rebuilt))
+        ):
             self.differing[id] = len(found)
             self.shown += found[: SHOWN - len(self.shown)]
 

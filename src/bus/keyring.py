@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError
 from bus.batch import Batch
 from bus.messages import now
 from bus.mongo import Document, durable
-from bus.personal import MARK, Open, Seal
+from bus.personal import MARK, Seal
 from bus.tasks import in_thread
 
 K = TypeVar("K")
@@ -190,19 +190,6 @@ def sealing(key: Key) -> Seal:
         return MARK + key.id + nonce + AESGCM(key.key).encrypt(nonce, plain, key.id)
 
     return seal
-
-
-def opened(data: Any, open: Open) -> Any:
-    """A stored document with what is sealed in it as its JSON; what is erased is `None`."""
-    match data:
-        case bytes() if data.startswith(MARK):
-            return open(data)
-        case dict():
-            return {name: opened(value, open) for name, value in data.items()}
-        case list():
-            return [opened(value, open) for value in data]
-        case _:
-            return data
 
 
 def id_of(sealed: bytes) -> bytes:

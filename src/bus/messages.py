@@ -157,6 +157,20 @@ class Address(Model):
     position: Position | None = None
 
 
+ERASED = "erased"
+"""What stands where something personal stood that nobody can read any more."""
+
+PersonalText = Annotated[str, Personal(ERASED)]
+"""Words by which somebody might be known."""
+
+PersonalAddress = Annotated[
+    Address,
+    Personal(
+        Address(house_number=ERASED, road=ERASED, district=ERASED, postcode=ERASED, country="ZZ")
+    ),
+]
+"""Where somebody lives. ISO 3166 leaves ZZ to its users."""
+
 A = TypeVar("A")
 
 

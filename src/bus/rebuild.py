@@ -141,7 +141,7 @@ class Rebuild(Generic[D]):
             comparison = Comparison(
                 self._live.collection if rival is None else rival,
                 self._new.collection,
-                self._new.keyring,
+                self._new.plain,
             )
 
             def agreed() -> bool:

@@ -188,6 +188,13 @@ class Documents(Generic[D]):
             self.keyring.prepare({id for row in rows for id in ids_in(row["doc"])})
         return [self._read(row) for row in rows]
 
+    def plain(self, found: Document) -> Document:
+        """A stored document with nothing sealed in it. Blocks."""
+        if self.keyring is None:
+            return found
+        (stored,) = self.read_all([found])
+        return {**found, "doc": self._adapter.dump_python(stored.doc)}
+
     def _written(self, stored: Stored[D], context: dict[str, Any] | None) -> Document:
         return {
             "doc": self._adapter.dump_python(stored.doc, context=context),

@@ -125,6 +125,19 @@ class SettleReturn(Step, name="ordering.SettleReturn"):
     amount: Money
 
 
+class CheckForgettable(Query[tuple[str, ...]], name="ordering.CheckForgettable"):
+    """The ids of a buyer's orders, once all of them have ended; refused with `orders_open`."""
+
+    buyer_id: Id
+
+
+class ForgetBuyer(Command[None], name="ordering.ForgetBuyer"):
+    """The buyer's key is gone: nobody is to go by what they remember. `Busy` while the cache cannot
+    be told."""
+
+    buyer_id: Id
+
+
 class ApproveReturn(Command[Done[ReturnDocument]], name="ordering.ApproveReturn"):
     """Have the buyer send the goods. Refused with `unknown_return` and `already_rejected`."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from bus.messages import (
+    ERASED,
     Address,
     Command,
     Document,
@@ -17,6 +18,7 @@ from bus.messages import (
     Model,
     Money,
     Page,
+    Personal,
     Quantity,
     Query,
     Text,
@@ -50,7 +52,7 @@ class Means(Model):
     """
 
     method: Method
-    token: Text | None = Field(default=None, validate_default=True)
+    token: Annotated[Text, Personal(ERASED)] | None = Field(default=None, validate_default=True)
     use_credit: bool = False
 
     @field_validator("token")

@@ -106,9 +106,11 @@ class Handlers:
         self, command: CancelOrder, envelope: Envelope[CancelOrder]
     ) -> Done[OrderDocument]:
         """Call it off."""
-        reason = command.reason or "cancelled_by_buyer"
         decided = await decide(
-            self._home, command.order_id, lambda order: rules.cancel(order, reason, now()), envelope
+            self._home,
+            command.order_id,
+            lambda order: rules.cancel(order, "cancelled_by_buyer", now(), command.reason),
+            envelope,
         )
         return done(decided, command.order_id)
 

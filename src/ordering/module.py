@@ -8,6 +8,8 @@ from typing import get_args
 from bus.context import Context
 from bus.platform import Platform
 from ordering import commands as steps
+from ordering.buyer import BuyerForgotten
+from ordering.buyer_handlers import BuyerHandlers
 from ordering.contract import (
     AwaitOrder,
     CancelOrder,
@@ -41,11 +43,17 @@ def register(
     """Put ordering to work: how long an order may wait for its money, and its goods be kept, and
     what may be sent back."""
     bus = platform.bus
-    home = platform.context("ordering", events=get_args(OrderEvent), timed=(steps.ExpireOrder,))
-    reads = Reads(home, home.view(ORDERS))
+    home = platform.context(
+        "ordering",
+        events=(*get_args(OrderEvent), BuyerForgotten),
+        timed=(steps.ExpireOrder,),
+    )
+    lists = home.view(ORDERS)
+    reads = Reads(home, lists)
     back = ReturnReads(home, home.view(RETURNS))
     does = Handlers(bus, home, expiry, reservation_ttl)
     takes_back = ReturnHandlers(home, terms)
+    forgets = BuyerHandlers(home, lists)
 
     bus.handle(QuoteBasket, does.quote)
     bus.handle(PlaceOrder, does.place)
@@ -66,6 +74,8 @@ def register(
     bus.handle(steps.GetReturn, back.get)
     bus.handle(steps.ListReturns, back.list)
     bus.handle(steps.BookDelivery, does.book_delivery)
+    bus.handle(steps.CheckForgettable, forgets.check)
+    bus.handle(steps.ForgetBuyer, forgets.forget)
     for step, rule in STEPS.items():
         bus.handle(step, does.step(rule))
 

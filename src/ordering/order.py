@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from bus.messages import Address, Event, Money
+from bus.messages import Event, Money, PersonalAddress, PersonalText
 from ordering.contract import (
     FulfillmentStatus,
     Means,
@@ -27,14 +27,14 @@ class Happened(Event):
     at: datetime
 
 
-class OrderPlaced(Happened, name="ordering.OrderPlaced"):
+class OrderPlaced(Happened, name="ordering.OrderPlaced", whose="buyer_id"):
     """A buyer ordered these items, at these prices: those of the price list, unless the shop has
     `agreed` to others."""
 
     client: str
     buyer_id: str
     items: tuple[PricedItem, ...]
-    destination: Address
+    destination: PersonalAddress
     product_cost: Money
     delivery_cost: Money
     total: Money
@@ -63,7 +63,7 @@ class OrderRejected(Happened, name="ordering.OrderRejected"):
     skus: tuple[str, ...] = ()
 
 
-class PaymentRequested(Happened, name="ordering.PaymentRequested"):
+class PaymentRequested(Happened, name="ordering.PaymentRequested", whose="buyer_id"):
     """The money is to be set aside, for the `attempt`-th time."""
 
     payment_id: str
@@ -127,12 +127,14 @@ class GoodsReturned(Happened, name="ordering.GoodsReturned"):
     """The carrier could not deliver and brought the goods back."""
 
 
-class CancellationRequested(Happened, name="ordering.CancellationRequested"):
-    """It is called off; the money is to be given back first."""
+class CancellationRequested(Happened, name="ordering.CancellationRequested", whose="buyer_id"):
+    """It is called off; the money is to be given back first. `words` are the buyer's own."""
 
     payment_id: str
     delivery_id: str
     reason: str
+    buyer_id: str | None = None
+    words: PersonalText | None = None
 
 
 class GoodsGone(Happened, name="ordering.GoodsGone"):
@@ -170,7 +172,7 @@ class Order:
     client: str
     buyer_id: str
     items: tuple[PricedItem, ...]
-    destination: Address
+    destination: PersonalAddress
     product_cost: Money
     delivery_cost: Money
     total: Money
@@ -189,6 +191,7 @@ class Order:
     slot: Slot | None = None
     next_action: NextAction | None = None
     reason: str | None = None
+    words: PersonalText | None = None
     short_skus: tuple[str, ...] = ()
     delivery_called_off: bool = False
     delivered_at: datetime | None = None
@@ -284,8 +287,9 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
             return {"status": "completed"}
         case GoodsReturned():
             return {"fulfillment_status": "returned"}
-        case CancellationRequested(reason=reason):
-            return {"status": "cancelling", "next_action": None, "reason": reason}
+        case CancellationRequested(reason=reason, words=words):
+            changes = {"status": "cancelling", "next_action": None, "reason": reason}
+            return changes | {"words": words}
         case DeliveryCalledOff():
             return {"delivery_called_off": True, "fulfillment_status": "unfulfilled"}
         case MoneyReturned(amount=amount):

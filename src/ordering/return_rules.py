@@ -51,6 +51,7 @@ def request(
         return_id=return_id(order),
         items=as_items(back),
         reason=reason,
+        buyer_id=order.buyer_id,
         refund=refund_for(order, back, claimed),
         at=now,
     )

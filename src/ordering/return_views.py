@@ -25,6 +25,7 @@ RETURNS: View[Return] = View(
     shape=Return,
     ids=dict.fromkeys(get_args(ReturnEvent), lambda event: str(event.return_id)),
     evolve=returns.evolve,
+    whose=lambda found: found.buyer_id,
     indexes=[
         [("first", -1)],
         [("doc.status", 1), ("first", -1)],

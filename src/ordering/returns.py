@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from bus.messages import Event, Money
+from bus.messages import Event, Money, PersonalText
 from ordering.contract import Item, PricedItem, ReturnedItem, ReturnStatus
 
 
@@ -21,12 +21,13 @@ class Happened(Event):
     at: datetime
 
 
-class ReturnRequested(Happened, name="ordering.ReturnRequested"):
+class ReturnRequested(Happened, name="ordering.ReturnRequested", whose="buyer_id"):
     """The buyer wants to send these pieces back, for so much money as things stand."""
 
     items: tuple[ReturnedItem, ...]
-    reason: str
+    reason: PersonalText
     refund: Money
+    buyer_id: str | None = None
 
 
 class ReturnApproved(Happened, name="ordering.ReturnApproved"):
@@ -67,11 +68,12 @@ class Return:
     return_id: str
     order_id: str
     items: tuple[ReturnedItem, ...]
-    reason: str
+    reason: PersonalText
     refund: Money
     requested_at: datetime
     updated_at: datetime
     status: ReturnStatus = "requested"
+    buyer_id: str | None = None
     rejection: str | None = None
     write_off: tuple[ReturnedItem, ...] = ()
 
@@ -89,6 +91,7 @@ def evolve(before: Return | None, event: ReturnEvent) -> Return:
             order_id=event.order_id,
             items=event.items,
             reason=event.reason,
+            buyer_id=event.buyer_id,
             refund=event.refund,
             requested_at=event.at,
             updated_at=event.at,

@@ -185,8 +185,8 @@ def take_back(order: Order, now: datetime) -> Events:
     return [returned]
 
 
-def cancel(order: Order, reason: str, now: datetime) -> Events:
-    """Call the order off; allowed until the carrier has picked it up."""
+def cancel(order: Order, reason: str, now: datetime, words: str | None = None) -> Events:
+    """Call the order off; allowed until the carrier has picked it up. `words` are the buyer's."""
     if order.status in ("cancelling", "cancelled"):
         return []
     if order.status in ("rejected", "expired", "completed"):
@@ -200,7 +200,7 @@ def cancel(order: Order, reason: str, now: datetime) -> Events:
             "already_shipped",
             f"order {order.order_id} is on its way: have it returned instead of cancelled",
         )
-    return [_cancellation(order, reason, now)]
+    return [_cancellation(order, reason, now, words)]
 
 
 def abandon(order: Order, reason: str, now: datetime) -> Events:
@@ -210,12 +210,16 @@ def abandon(order: Order, reason: str, now: datetime) -> Events:
     return [_cancellation(order, reason, now)]
 
 
-def _cancellation(order: Order, reason: str, now: datetime) -> CancellationRequested:
+def _cancellation(
+    order: Order, reason: str, now: datetime, words: str | None = None
+) -> CancellationRequested:
     return CancellationRequested(
         order_id=order.order_id,
         payment_id=order.payment_id,
         delivery_id=order.delivery_id,
         reason=reason,
+        buyer_id=order.buyer_id if words else None,
+        words=words,
         at=now,
     )
 

@@ -49,7 +49,7 @@ def present(order: Order, version: int) -> OrderDocument:
         delivery_id=order.delivery_id,
         slot=order.slot,
         next_action=order.next_action,
-        reason=order.reason,
+        reason=order.words or order.reason,
         short_skus=order.short_skus or None,
         placed_at=order.placed_at,
         updated_at=order.updated_at,
@@ -76,10 +76,12 @@ ORDERS = View(
     indexes=[
         [("first", -1)],
         [("doc.client", 1), ("first", -1)],
+        [("doc.buyer_id", 1), ("first", -1)],
         [("doc.client", 1), ("doc.buyer_id", 1), ("first", -1)],
         [("doc.client", 1), ("doc.status", 1), ("first", -1)],
     ],
     cached=entry_of,
+    whose=lambda order: order.buyer_id,
 )
 
 

@@ -30,6 +30,11 @@ DECLINED = {
     "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
 }
 
+ACTION = "pm_card_threeDSecure2Required"
+
+TOKENS = frozenset((*GOOD, *DECLINED, ACTION))
+"""Those of Stripe's test mode, and those that fail in known ways."""
+
 APPROVED = Approved()
 
 OUTCOMES: TypeAdapter[Outcome] = TypeAdapter(Outcome)
@@ -53,7 +58,7 @@ class Entry:
             "operation": self.operation,
             "authorization": self.authorization,
             "amount": self.amount.model_dump() if self.amount else None,
-            "token": self.token,
+            "token": named(self.token),
             "reference": self.reference,
         }
         return {name: value for name, value in asked.items() if value is not None}
@@ -84,6 +89,11 @@ class Hold:
         return until is not None and now >= until
 
 
+def named(token: str | None) -> str | None:
+    """A token as the ledger keeps it: what is none of its own is nothing it should know."""
+    return token if token is None or token in TOKENS else "unknown"
+
+
 def judge(entry: Entry, hold: Hold | None, now: datetime, holds_for: timedelta) -> Outcome:
     """What a call leads to, unless another one is faster."""
     if entry.amount is not None and not entry.amount.amount:
@@ -105,7 +115,7 @@ def judge_token(entry: Entry, until: datetime) -> Outcome:
     """What a token stands for; any that Stripe's test mode does not have is no card."""
     if entry.token in GOOD:
         return Approved(authorization=entry.key, capture_before=until)
-    if entry.token == "pm_card_threeDSecure2Required":  # noqa: S105
+    if entry.token == ACTION:
         url = f"https://gateway.invalid/3d-secure/{entry.key}"
         action = NextAction(type="redirect", url=url)
         return ActionRequired(action=action, authorization=entry.key)

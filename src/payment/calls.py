@@ -25,7 +25,7 @@ class Intent(Event):
     tries: int = 1
 
 
-class AuthorizationRequested(Intent, name="payment.AuthorizationRequested"):
+class AuthorizationRequested(Intent, name="payment.AuthorizationRequested", whose="buyer_id"):
     """The gateway is to set the money aside. `means` holds a token, never a card number.
 
     `renews` is the attempt whose money will not stay set aside for long enough; `instead_of`, the

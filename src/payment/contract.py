@@ -7,11 +7,11 @@ to pay.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bus.messages import Command, Event, Id, Model, Money, Query, Text
+from bus.messages import ERASED, Command, Event, Id, Model, Money, Personal, Query, Text
 
 Method = Literal["card", "store_credit"]
 
@@ -26,7 +26,7 @@ class Means(Model):
     """
 
     method: Method
-    token: Text | None = None
+    token: Annotated[Text, Personal(ERASED)] | None = None
     use_credit: bool = False
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ import ordering.admin
 import payment.admin
 import payment.balance_admin
 from bus.console import AsJson, show
-from shop import keys_admin, log_admin, parked_admin, views_admin, work_admin
+from shop import buyers_admin, keys_admin, log_admin, parked_admin, views_admin, work_admin
 
 if TYPE_CHECKING:
     from shop.running import Running
@@ -52,6 +52,7 @@ app.add_typer(delivery.deliveries_admin.commands(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(payment.balance_admin.commands(opened), name="balances")
+app.add_typer(buyers_admin.commands(opened), name="buyers")
 app.add_typer(log_admin.commands(opened), name="log")
 app.add_typer(parked_admin.commands(opened), name="parked")
 app.add_typer(views_admin.commands(partial(opened, work=False)), name="views")

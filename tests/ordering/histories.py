@@ -124,6 +124,7 @@ def sending_back(quantity: int, refund: Money, number: int = 1) -> ReturnRequest
         return_id=f"ret_{number}_1",
         items=mugs(quantity),
         reason="chipped",
+        buyer_id="b1",
         refund=refund,
         at=NOW,
     )

@@ -1,0 +1,112 @@
+"""All that is known of a buyer, to be given to them; and how it is erased for good.
+
+What is personal is sealed wherever it is kept, under a key of the buyer's own. Who is to be erased
+gets a new key first. When nobody can be sealing with the old one any more, it is looked once more
+whether an order is open, and only then is the old key deleted: so no order loses its address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from bus.dispatch import Bus
+from bus.keyring import TRUSTED_FOR
+from bus.messages import Document, NotFound, Query, now
+from bus.platform import Platform
+from bus.writer import PATIENCE
+from delivery.contract import GetDelivery
+from ordering.commands import CheckForgettable, ForgetBuyer
+from ordering.contract import GetHistory, GetReturns, ListOrders
+from payment.balance_commands import GetLedger
+from payment.contract import GetBalance
+from payment.queries import GetPayment
+
+LAST_SEAL = TRUSTED_FOR + PATIENCE
+"""Seconds after which nothing comes to the log that was sealed with a key of before."""
+
+PAGE = 100
+
+
+class Nobody(NotFound):
+    """Nothing is known of this buyer."""
+
+    def __init__(self, buyer_id: str) -> None:
+        super().__init__(
+            "unknown_buyer",
+            f"nothing is known of a buyer {buyer_id}: check the id, as it stands in their orders",
+        )
+
+
+async def exported(bus: Bus, buyer_id: str) -> dict[str, Any]:
+    """Everything about a buyer, as JSON has it. Raises `Nobody`."""
+    orders = [await _order(bus, order) async for order in _orders(bus, buyer_id)]
+    ledger = await bus.ask(GetLedger(buyer_id=buyer_id))
+    if not orders and not ledger:
+        raise Nobody(buyer_id)
+    balance = await bus.ask(GetBalance(buyer_id=buyer_id))
+    return {
+        "buyer_id": buyer_id,
+        "exported_at": now().isoformat(),
+        "orders": orders,
+        "store_credit": {
+            "balance": balance.model_dump(mode="json"),
+            "entries": [entry.model_dump(mode="json", exclude_none=True) for entry in ledger],
+        },
+    }
+
+
+async def erase(platform: Platform, buyer_id: str, wait: float = LAST_SEAL) -> Sequence[str]:
+    """Have nobody ever read again what is personal about a buyer; the ids of their orders, whose
+    totals and history stay. Raises `Nobody`, and `Refused` with `orders_open`.
+
+    May be done again, wherever it was broken off.
+    """
+    bus = platform.bus
+    await bus.ask(CheckForgettable(buyer_id=buyer_id))
+    if not await platform.keyring.renew(buyer_id):
+        raise Nobody(buyer_id)
+    await asyncio.sleep(wait)
+    orders = await bus.ask(CheckForgettable(buyer_id=buyer_id))
+    await platform.keyring.delete_old(buyer_id)
+    await bus.send(ForgetBuyer(buyer_id=buyer_id))
+    return orders
+
+
+async def _orders(bus: Bus, buyer_id: str) -> AsyncIterator[dict[str, Any]]:
+    """A buyer's orders, the newest first."""
+    after: str | None = None
+    while True:
+        page = await bus.ask(ListOrders(buyer_id=buyer_id, limit=PAGE, starting_after=after))
+        for row in page.data:
+            order = json.loads(row)
+            yield order
+            after = order["order_id"]
+        if not page.has_more:
+            return
+
+
+async def _order(bus: Bus, order: dict[str, Any]) -> dict[str, Any]:
+    """An order with all that happened to it, came of it and was paid for it."""
+    id = order["order_id"]
+    history = await bus.ask(GetHistory(order_id=id))
+    returns = await bus.ask(GetReturns(order_id=id))
+    payment = await _found(bus, GetPayment(payment_id=order["payment_id"]))
+    delivery = await _found(bus, GetDelivery(delivery_id=order["delivery_id"]))
+    return {
+        "order": order,
+        "history": [happening.model_dump(mode="json") for happening in history],
+        "returns": [each.model_dump(mode="json", exclude_none=True) for each in returns],
+        "payment": payment and payment.model_dump(mode="json", exclude_none=True),
+        "delivery": json.loads(delivery.body) if isinstance(delivery, Document) else None,
+    }
+
+
+async def _found(bus: Bus, query: Query[Any]) -> Any:
+    """The answer; `None` where the order never came so far that there is anything."""
+    try:
+        return await bus.ask(query)
+    except NotFound:
+        return None
