@@ -3,10 +3,13 @@
 Glossary: a *warehouse* is where goods set out from; a *tariff* says what a way costs; a *delivery*
 brings the goods of one reference to one destination; a *checkpoint* is what the carrier said of it,
 where and when; it *ends* when the goods are delivered or back with us, or when nobody comes at all.
+A *window* is a time of the week in which a warehouse delivers, by its own clocks; a *slot* is a
+window on one day, of which somebody *holds* a place until it is *booked* for a delivery.
 
-In: `QuoteDelivery`, `ScheduleDelivery`, `CancelDelivery`, `GetDelivery`, `AwaitDelivery` (see
-`contract`), and from carriers and the shop's own people `RecordCheckpoint`, `AddWarehouse`,
-`ListDeliveries`, `ListWarehouses` (see `commands`). Asks `maps.Locate` and `maps.Measure`.
+In: `QuoteDelivery`, `HoldSlot`, `FreeSlot`, `ScheduleDelivery`, `CancelDelivery`, `GetDelivery`,
+`AwaitDelivery` (see `contract`), and from carriers and the shop's own people `RecordCheckpoint`,
+`AddWarehouse`, `ListDeliveries`, `ListWarehouses` (see `commands`) and what is set of windows and
+asked of slots (see `slot_commands`). Asks `maps.Locate` and `maps.Measure`.
 Out: `DeliveryScheduled`, `DeliveryPickedUp`, `DeliveryDelivered`, `DeliveryReturned`,
 `DeliveryCancelled`.
 """

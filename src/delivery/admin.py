@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from bus.console import AsJson, Open, show, show_one
 from bus.messages import Message, Position
-from delivery.commands import AddWarehouse, ListWarehouses, Warehouse
+from delivery.commands import AddWarehouse, ListWarehouses, SetTimeZone, Warehouse
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus
 
 M = TypeVar("M", bound=Message)
 
-WAREHOUSE_COLUMNS = ("warehouse_id", "name", "at", "position", "carrier")
+WAREHOUSE_COLUMNS = ("warehouse_id", "name", "at", "position", "carrier", "time_zone")
 
 
 def warehouses(shop: Open) -> typer.Typer:
@@ -41,6 +41,9 @@ def warehouses(shop: Open) -> typer.Typer:
         carrier: str | None = typer.Option(
             None, help="Who fetches what is sent from there: the name of their key."
         ),
+        time_zone: str | None = typer.Option(
+            None, help="Of its clocks: Europe/Vaduz, say; else the shop's (SHOP_TIME_ZONE)."
+        ),
         as_json: bool = AsJson,
     ) -> None:
         """Open a warehouse."""
@@ -59,11 +62,24 @@ def warehouses(shop: Open) -> typer.Typer:
             "name": name,
             "address": address,
             "carrier": carrier,
+            "time_zone": time_zone,
         }
         command = meant(AddWarehouse, fields)
         with shop() as running:
             added = running.run(running.bus.send(command)).answer
         show_one(row(added, as_json=as_json), as_json=as_json)
+
+    @app.command("time-zone")
+    def set_time_zone(
+        warehouse_id: str = typer.Argument(help="Its id."),
+        time_zone: str = typer.Argument(help="An IANA time zone: Europe/Vaduz, say."),
+        as_json: bool = AsJson,
+    ) -> None:
+        """Have a warehouse go by other clocks; slots that are booked stay when they are."""
+        command = meant(SetTimeZone, {"warehouse_id": warehouse_id, "time_zone": time_zone})
+        with shop() as running:
+            changed = running.run(running.bus.send(command)).answer
+        show_one(row(changed, as_json=as_json), as_json=as_json)
 
     @app.command("list")
     def list_(as_json: bool = AsJson) -> None:
@@ -116,6 +132,7 @@ def row(warehouse: Warehouse, *, as_json: bool) -> dict[str, Any]:
         "at": street(fields["address"]),
         "position": f"{where.lat},{where.lon}",
         "carrier": warehouse.carrier,
+        "time_zone": warehouse.time_zone or "the shop's",
     }
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bus.messages import Address, Command, Done, Id, Model, Page, Position, Query, Text
+from delivery.clock import TimeZone
 from delivery.contract import DeliveryDocument, Proof, Scan, Status
 
 
@@ -101,14 +102,15 @@ class RetryDelivery(Command[None], name="delivery.RetryDelivery"):
 
 
 class Warehouse(Model):
-    """Where goods set out from, and the carrier who fetches them there unless another is told
-    to."""
+    """Where goods set out from, the time zone of its clocks (none: the shop's), and the carrier who
+    fetches them there unless another is told to."""
 
     warehouse_id: str
     name: str
     address: Address
     position: Position
     carrier: str | None = None
+    time_zone: str | None = None
 
 
 class AddWarehouse(Command[Done[Warehouse]], name="delivery.AddWarehouse"):
@@ -121,6 +123,15 @@ class AddWarehouse(Command[Done[Warehouse]], name="delivery.AddWarehouse"):
     name: Text
     address: Address
     carrier: CarrierName | None = None
+    time_zone: TimeZone | None = None
+
+
+class SetTimeZone(Command[Done[Warehouse]], name="delivery.SetTimeZone"):
+    """Have a warehouse go by other clocks: its windows are theirs from now on. Refused with
+    `unknown_warehouse`."""
+
+    warehouse_id: Id
+    time_zone: TimeZone
 
 
 class ListWarehouses(Query[tuple[Warehouse, ...]], name="delivery.ListWarehouses"):

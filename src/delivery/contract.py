@@ -46,10 +46,12 @@ class Slot(Model):
 
 class DeliveryQuote(Model):
     """What it costs to bring the goods, from where, and how far (m) and long (s) it is by road.
-    `warehouses` are all from which a road leads there, nearest first."""
+    `warehouses` are all from which a road leads there, nearest first; `slots` those that have a
+    place left, if they were asked for."""
 
     cost: Money
     warehouse_id: str
+    zone_id: str | None = None
     distance_m: int
     duration_s: int
     slots: tuple[Slot, ...]
@@ -66,6 +68,30 @@ class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
     destination: Address
     goods: Money
     stocked: tuple[Id, ...] | None = None
+    with_slots: bool = False
+
+
+class HoldSlot(Command[Slot], name="delivery.HoldSlot"):
+    """Keep a place for a reference until then, to be booked when the delivery is scheduled: in a
+    slot of the zone or, where that has none of its own, of the warehouse. Held again, nothing
+    changes, or it is kept for longer.
+
+    Refused with `unknown_slot`, `slot_over`, `slot_full`, and with `slot_given_back` when it was
+    freed before.
+    """
+
+    slot_id: Id
+    reference: Id
+    warehouse_id: Id
+    zone_id: Id | None = None
+    until: datetime
+
+
+class FreeSlot(Command[None], name="delivery.FreeSlot"):
+    """The place that is held for the reference is not needed: nothing will be delivered."""
+
+    slot_id: Id
+    reference: Id
 
 
 class Packed(Model):
@@ -76,7 +102,8 @@ class Packed(Model):
 
 
 class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
-    """Have the goods brought; `DeliveryScheduled` tells when that is arranged."""
+    """Have the goods brought; `DeliveryScheduled` tells when that is arranged, and in which slot:
+    in none if the place that was held has lapsed and somebody else has it."""
 
     delivery_id: Id
     reference: Id
@@ -87,11 +114,13 @@ class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
 
 
 class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
-    """Nobody needs to come. Does nothing once the carrier has picked the goods up."""
+    """Nobody needs to come, and the place in the slot is free. Does nothing once the carrier has
+    picked the goods up."""
 
     delivery_id: Id
     reference: Id
     kind: DeliveryKind = "delivery"
+    slot_id: Id | None = None
 
 
 class Proof(Model):
@@ -126,6 +155,7 @@ class Line(Model):
 
 class DeliveryDocument(Model):
     """A delivery as its buyer sees it; `order_id` is its reference, `items` what is in it.
+    `slot_lost` is the slot it was to come in and could not, for nobody had kept it.
 
     `carrier` is `house` as long as none has it. `attempts` are those that failed. `eta`,
     `distance_remaining_m` and `route`, from where the goods were last seen to the door, are told
@@ -145,6 +175,7 @@ class DeliveryDocument(Model):
     items: tuple[Packed, ...] | None = None
     attempts: int | None = None
     slot: Slot | None = None
+    slot_lost: str | None = None
     position: Sighting | None = None
     eta: datetime | None = None
     distance_remaining_m: int | None = None
@@ -169,7 +200,7 @@ class AwaitDelivery(Query[Document | None], name="delivery.AwaitDelivery"):
 
 class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
     """It is arranged that the goods are brought; `origin` is the door they are fetched from, if not
-    the warehouse itself."""
+    the warehouse itself, `slot_lost` the slot in which they cannot come."""
 
     delivery_id: str
     reference: str
@@ -182,6 +213,7 @@ class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
     slot: Slot | None = None
     items: tuple[Packed, ...] = ()
     at: datetime | None = None
+    slot_lost: str | None = None
 
 
 class Milestone(Event):

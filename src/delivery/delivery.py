@@ -101,6 +101,7 @@ class Delivery:
     destination: Address | None = None
     items: tuple[Packed, ...] = ()
     slot: Slot | None = None
+    slot_lost: str | None = None
     status: Status = "scheduled"
     since: datetime | None = None
     assigned: bool = False
@@ -149,8 +150,8 @@ def evolve(delivery: Delivery | None, event: DeliveryEvent) -> Delivery:
     match event:
         case DeliveryRequested(at=at):
             return replace(delivery, status="pending", since=at)
-        case DeliveryScheduled(slot=slot, at=at):
-            return replace(delivery, status="scheduled", slot=slot, since=at)
+        case DeliveryScheduled(slot=slot, slot_lost=lost, at=at):
+            return replace(delivery, status="scheduled", slot=slot, slot_lost=lost, since=at)
         case DeliveryAssigned(carrier=carrier, at=at):
             return _stands(replace(delivery, carrier=carrier, assigned=True, since=at))
         case CheckpointRecorded():
@@ -171,11 +172,22 @@ def evolve(delivery: Delivery | None, event: DeliveryEvent) -> Delivery:
             assert_never(event)
 
 
+class Booking(NamedTuple):
+    """What became of the place that was held in a slot: booked in this one, or lost."""
+
+    slot: Slot | None
+
+
 def schedule(
-    delivery: Delivery | None, order: ScheduleDelivery, now: datetime, carrier: str | None = None
+    delivery: Delivery | None,
+    order: ScheduleDelivery,
+    now: datetime,
+    carrier: str | None = None,
+    booking: Booking | None = None,
 ) -> list[DeliveryEvent]:
     """Arrange that the goods are brought, unless that is done or has been called off already. With
-    a `carrier` it is theirs at once; what cannot be arranged stays pending."""
+    a `carrier` it is theirs at once. Whose place in a slot is lost comes without one; in a slot
+    that nobody ever held a place in, it cannot be arranged and stays pending."""
     if delivery is not None:
         check_reference(delivery, order.reference)
         return []
@@ -188,9 +200,11 @@ def schedule(
         "tracking_number": tracking_number(order.delivery_id),
         "at": now,
     }
-    if order.slot_id is not None:
+    if order.slot_id is not None and booking is None:
         return [DeliveryRequested(**asked, reason="unknown_slot")]
-    scheduled = DeliveryScheduled(**asked, carrier=carrier or HOUSE)
+    slot = booking.slot if booking is not None else None
+    lost = order.slot_id if slot is None else None
+    scheduled = DeliveryScheduled(**asked, carrier=carrier or HOUSE, slot=slot, slot_lost=lost)
     return [scheduled, *assigned_to(carrier, scheduled, now)]
 
 
@@ -288,7 +302,12 @@ def _seen(delivery: Delivery, event: CheckpointRecorded) -> Delivery:
 def _arranged_anew(delivery: Delivery, event: DeliveryRescheduled) -> Delivery:
     """Its time is another one; after a failed attempt, that is a move of its own."""
     again = (event.at,) if event.attempt else ()
-    return replace(delivery, slot=event.slot, rescheduled=(*delivery.rescheduled, *again))
+    return replace(
+        delivery,
+        slot=event.slot,
+        slot_lost=None,
+        rescheduled=(*delivery.rescheduled, *again),
+    )
 
 
 def _stands(delivery: Delivery) -> Delivery:

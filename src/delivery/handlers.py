@@ -1,93 +1,76 @@
-"""What a command or a query to delivery does: load, decide, append."""
+"""What a command about a delivery does: load, decide, append."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from bus.dispatch import Bus
+from bus.commits import Commit
 from bus.envelope import Envelope
-from bus.messages import Done, Position, now
-from bus.streams import Kind, Streams
+from bus.messages import Done, Event, now
+from bus.streams import Happening, Kind, States, Stream, Streams
 from delivery import checkpoints, dispatch, redelivery
 from delivery import delivery as deliveries
-from delivery import quote as quotes
+from delivery import slot as slots
 from delivery import warehouse as warehouses
 from delivery.commands import (
-    AddWarehouse,
     AssignDelivery,
-    ListWarehouses,
     RecordCheckpoint,
     RescheduleDelivery,
     RetryDelivery,
-    Warehouse,
 )
-from delivery.contract import (
-    CancelDelivery,
-    DeliveryDocument,
-    DeliveryQuote,
-    QuoteDelivery,
-    ScheduleDelivery,
-)
-from delivery.delivery import Delivery, DeliveryEvent, known
+from delivery.contract import CancelDelivery, DeliveryDocument, ScheduleDelivery
+from delivery.delivery import Booking, Delivery, DeliveryEvent, known
 from delivery.lookout import Lookout
 from delivery.redelivery import Redelivery
-from delivery.tariff import Tariff
+from delivery.slot import SlotTerms
+from delivery.slot_handlers import SLOT
 from delivery.views import document
-from maps.contract import Leg, Locate, Measure
+from delivery.warehouse_handlers import WAREHOUSES
 
 DELIVERY = Kind("delivery", deliveries.evolve)
-WAREHOUSES = Kind("warehouses", warehouses.evolve)("all")
-
-AT_ONCE = 100
-"""Ways that maps measures in one question."""
 
 
 class Handlers:
     """Delivery's handlers, on its streams."""
 
     def __init__(
-        self,
-        streams: Streams,
-        bus: Bus,
-        tariff: Tariff,
-        redelivery: Redelivery,
-        lookout: Lookout,
+        self, streams: Streams, redelivery: Redelivery, lookout: Lookout, terms: SlotTerms
     ) -> None:
         self._streams = streams
-        self._bus = bus
-        self._tariff = tariff
         self._redelivery = redelivery
         self._lookout = lookout
-
-    async def quote(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
-        """What it costs to bring the goods there."""
-        there = await self._streams.load(WAREHOUSES)
-        sources = quotes.open_warehouses(there.state)
-        place = await self._bus.ask(Locate(address=query.destination), envelope)
-        origins = tuple(source.position for source in sources)
-        legs = await self._measure(origins, place.position, envelope)
-        return quotes.quote(sources, legs, query.goods, self._tariff, query.stocked)
+        self._terms = terms
 
     async def schedule(
         self, command: ScheduleDelivery, envelope: Envelope[ScheduleDelivery]
     ) -> None:
-        """Arrange a delivery."""
+        """Arrange a delivery, and book the place that was held for it: both, or none."""
         there = await self._streams.load(WAREHOUSES)
         carrier = warehouses.carrier_of(there.state, command.warehouse_id)
-        await self._streams.decide(
-            DELIVERY(command.delivery_id),
-            lambda delivery: deliveries.schedule(delivery, command, now(), carrier),
-            envelope,
-            new=True,
-        )
+        own = DELIVERY(command.delivery_id)
+        slot = SLOT(command.slot_id) if command.slot_id is not None else None
+
+        def decision(states: States) -> list[Happening]:
+            at = now()
+            if slot is None:
+                return on(own, deliveries.schedule(states[own], command, at, carrier))
+            book = states[slot]
+            booked = slots.book_place(book, command.reference, command.warehouse_id, at)
+            booking = Booking(book.slot if booked else None) if book is not None else None
+            events = deliveries.schedule(states[own], command, at, carrier, booking)
+            return on(own, events) + (on(slot, booked) if events else [])
+
+        streams = (own,) if slot is None else (own, slot)
+        await self._streams.decide_all(streams, decision, envelope, new=own)
 
     async def cancel(self, command: CancelDelivery, envelope: Envelope[CancelDelivery]) -> None:
         """Call a delivery off."""
-        stream = DELIVERY(command.delivery_id)
-        await self._streams.decide(
-            stream, lambda delivery: deliveries.cancel(delivery, command), envelope
+        await self._freeing(
+            command.delivery_id,
+            command.slot_id,
+            lambda delivery: deliveries.cancel(delivery, command),
+            envelope,
         )
 
     async def record(
@@ -117,51 +100,31 @@ class Handlers:
         self, command: RescheduleDelivery, envelope: Envelope[RescheduleDelivery]
     ) -> Done[DeliveryDocument]:
         """Have it brought at another time."""
+        id = command.delivery_id
         there = await self._streams.load(WAREHOUSES)
+        before = known((await self._streams.load(DELIVERY(id))).state, id)
 
         def decision(found: Delivery | None) -> list[DeliveryEvent]:
-            delivery = known(found, command.delivery_id)
+            delivery = known(found, id)
             carrier = warehouses.carrier_of(there.state, delivery.warehouse_id)
             slot = redelivery.agreed(command.window, now())
             return redelivery.reschedule(delivery, slot, now(), carrier)
 
-        return await self._decide(command.delivery_id, decision, envelope)
+        unused = before.slot if not before.picked_up else None
+        commit = await self._freeing(id, unused.slot_id if unused else None, decision, envelope)
+        after = known((await self._streams.load(DELIVERY(id))).state, id)
+        return await self._told(after, commit, envelope)
 
     async def retry(self, command: RetryDelivery, envelope: Envelope[RetryDelivery]) -> None:
         """Have it brought the next day, if nobody has said otherwise."""
-        await self._streams.decide(
-            DELIVERY(command.delivery_id),
-            lambda delivery: redelivery.retry(delivery, self._redelivery, now(), ZoneInfo("UTC")),
-            envelope,
-        )
+        there = (await self._streams.load(WAREHOUSES)).state or {}
 
-    async def add_warehouse(
-        self, command: AddWarehouse, envelope: Envelope[AddWarehouse]
-    ) -> Done[Warehouse]:
-        """Open a warehouse where its address is."""
-        place = await self._bus.ask(Locate(address=command.address), envelope)
-        added = Warehouse(
-            warehouse_id=command.warehouse_id,
-            name=command.name,
-            address=command.address,
-            position=place.position,
-            carrier=command.carrier,
-        )
-        decided = await self._streams.decide(
-            WAREHOUSES, lambda there: warehouses.add(there, added), envelope
-        )
-        return Done[Warehouse](
-            answer=added,
-            position=decided.commit.position if decided.commit else 0,
-            repeated=decided.repeated,
-        )
+        def decision(delivery: Delivery | None) -> list[DeliveryEvent]:
+            source = there.get(delivery.warehouse_id or "") if delivery is not None else None
+            zone = self._terms.zone_of(source)
+            return redelivery.retry(delivery, self._redelivery, now(), zone)
 
-    async def list_warehouses(
-        self, query: ListWarehouses, envelope: Envelope[ListWarehouses]
-    ) -> tuple[Warehouse, ...]:
-        """All warehouses, by id."""
-        there = await self._streams.load(WAREHOUSES)
-        return tuple(warehouse for _, warehouse in sorted((there.state or {}).items()))
+        await self._streams.decide(DELIVERY(command.delivery_id), decision, envelope)
 
     async def _decide(
         self,
@@ -171,22 +134,47 @@ class Handlers:
     ) -> Done[DeliveryDocument]:
         """Decide on one delivery; the answer is how it stands then."""
         decided = await self._streams.decide(DELIVERY(delivery_id), decision, envelope)
-        delivery = known(decided.state, delivery_id)
+        return await self._told(
+            known(decided.state, delivery_id), decided.commit, envelope, repeated=decided.repeated
+        )
+
+    async def _told(
+        self,
+        delivery: Delivery,
+        commit: Commit | None,
+        envelope: Envelope[Any],
+        *,
+        repeated: bool = False,
+    ) -> Done[DeliveryDocument]:
         left = await self._lookout.way_left(delivery, envelope)
         return Done[DeliveryDocument](
             answer=document(delivery, left, now()),
-            position=decided.commit.position if decided.commit else 0,
-            repeated=decided.repeated,
+            position=commit.position if commit else 0,
+            repeated=repeated,
         )
 
-    async def _measure(
+    async def _freeing(
         self,
-        origins: tuple[Position, ...],
-        destination: Position,
-        envelope: Envelope[QuoteDelivery],
-    ) -> list[Leg | None]:
-        legs: list[Leg | None] = []
-        for first in range(0, len(origins), AT_ONCE):
-            part = origins[first : first + AT_ONCE]
-            legs += await self._bus.ask(Measure(origins=part, destination=destination), envelope)
-        return legs
+        delivery_id: str,
+        slot_id: str | None,
+        rule: Callable[[Delivery | None], list[DeliveryEvent]],
+        envelope: Envelope[Any],
+    ) -> Commit | None:
+        """Decide on a delivery; if anything happens to it, its place in the slot is given back:
+        both, or none."""
+        own = DELIVERY(delivery_id)
+        slot = SLOT(slot_id) if slot_id is not None else None
+
+        def decision(states: States) -> list[Happening]:
+            events = rule(states[own])
+            if not events or slot is None:
+                return on(own, events)
+            return on(own, events) + on(slot, slots.free(states[slot], events[0].reference))
+
+        streams = (own,) if slot is None else (own, slot)
+        return await self._streams.decide_all(streams, decision, envelope)
+
+
+def on(stream: Stream[Any], events: Sequence[Event]) -> list[Happening]:
+    """These events, on that stream."""
+    return [(stream, event) for event in events]

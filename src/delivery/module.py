@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from bus.context import Context
+from bus.dispatch import Bus
 from bus.platform import Platform
 from delivery.commands import (
     AddWarehouse,
@@ -14,11 +15,14 @@ from delivery.commands import (
     RecordCheckpoint,
     RescheduleDelivery,
     RetryDelivery,
+    SetTimeZone,
 )
 from delivery.contract import (
     AwaitDelivery,
     CancelDelivery,
+    FreeSlot,
     GetDelivery,
+    HoldSlot,
     QuoteDelivery,
     ScheduleDelivery,
 )
@@ -26,28 +30,47 @@ from delivery.delivery import DeliveryEvent
 from delivery.handlers import Handlers
 from delivery.lookout import Lookout
 from delivery.policies import schedules
+from delivery.quote_handlers import QuoteHandlers
 from delivery.reads import Reads
 from delivery.redelivery import Redelivery
+from delivery.slot import SlotEvent, SlotTerms
+from delivery.slot_commands import (
+    CloseDay,
+    DropWindow,
+    GetTimetables,
+    ListSlots,
+    OpenDay,
+    SetWindow,
+)
+from delivery.slot_handlers import SlotHandlers
+from delivery.slot_queries import SlotQueries
 from delivery.tariff import Tariff
+from delivery.timetable import TimetableEvent
 from delivery.views import DELIVERIES, Queries
-from delivery.warehouse import WarehouseOpened
+from delivery.warehouse import WarehouseEvent
+from delivery.warehouse_handlers import WarehouseHandlers
 
-EVENTS = (*get_args(DeliveryEvent), WarehouseOpened)
+EVENTS = tuple(
+    event
+    for events in (DeliveryEvent, WarehouseEvent, TimetableEvent, SlotEvent)
+    for event in get_args(events)
+)
 
 
 def register(
     platform: Platform,
     tariff: Tariff,
     redelivery: Redelivery = Redelivery(),  # noqa: B008
+    slot_terms: SlotTerms = SlotTerms(),  # noqa: B008
 ) -> Context:
-    """Put delivery on the platform: what a way costs, and how often goods are brought again."""
+    """Put delivery on the platform: what a way costs, how often goods are brought again, and when a
+    slot can be chosen."""
     home = platform.context("delivery", events=EVENTS, timed=(RetryDelivery,))
     bus = platform.bus
 
     lookout = Lookout(bus)
-    handle = Handlers(home.streams, bus, tariff, redelivery, lookout)
+    handle = Handlers(home.streams, redelivery, lookout, slot_terms)
     reads = Reads(home.streams, lookout)
-    bus.handle(QuoteDelivery, handle.quote)
     bus.handle(ScheduleDelivery, handle.schedule)
     bus.handle(CancelDelivery, handle.cancel)
     bus.handle(RecordCheckpoint, handle.record)
@@ -56,11 +79,31 @@ def register(
     bus.handle(RetryDelivery, handle.retry)
     bus.handle(GetDelivery, reads.get)
     bus.handle(AwaitDelivery, reads.wait)
-    bus.handle(AddWarehouse, handle.add_warehouse)
-    bus.handle(ListWarehouses, handle.list_warehouses)
 
     queries = Queries(home, home.view(DELIVERIES))
     bus.handle(ListDeliveries, queries.list)
 
     bus.schedule("delivery.retries", schedules(redelivery.after))
+    _places_and_slots(bus, home, tariff, slot_terms)
     return home
+
+
+def _places_and_slots(bus: Bus, home: Context, tariff: Tariff, terms: SlotTerms) -> None:
+    """Where goods set out from, what the way costs, and when they can come."""
+    houses = WarehouseHandlers(home.streams, bus)
+    bus.handle(AddWarehouse, houses.add)
+    bus.handle(SetTimeZone, houses.set_time_zone)
+    bus.handle(ListWarehouses, houses.list)
+
+    keeps = SlotHandlers(home.streams, terms)
+    bus.handle(SetWindow, keeps.set_window)
+    bus.handle(DropWindow, keeps.drop_window)
+    bus.handle(CloseDay, keeps.close_day)
+    bus.handle(OpenDay, keeps.open_day)
+    bus.handle(HoldSlot, keeps.hold)
+    bus.handle(FreeSlot, keeps.free)
+
+    slots = SlotQueries(home.streams, terms)
+    bus.handle(ListSlots, slots.list)
+    bus.handle(GetTimetables, slots.timetables)
+    bus.handle(QuoteDelivery, QuoteHandlers(home.streams, bus, tariff, slots).quote)

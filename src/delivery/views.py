@@ -49,6 +49,7 @@ def document(
         destination=delivery.destination,
         items=delivery.items or None,
         slot=delivery.slot,
+        slot_lost=delivery.slot_lost,
         position=seen,
         eta=arrival.eta(seen, left, now) if seen and left and now else None,
         distance_remaining_m=left.distance_m if left else None,

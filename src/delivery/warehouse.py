@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import assert_never
 
-from bus.messages import Address, Event, Position, Refused
+from bus.messages import Address, Event, NotFound, Position, Refused
 from delivery.commands import Warehouse
 
 
@@ -21,9 +22,17 @@ class WarehouseOpened(Event, name="delivery.WarehouseOpened"):
     address: Address
     position: Position
     carrier: str | None = None
+    time_zone: str | None = None
 
 
-WarehouseEvent = WarehouseOpened
+class TimeZoneSet(Event, name="delivery.TimeZoneSet"):
+    """Its clocks are those of that time zone (IANA)."""
+
+    warehouse_id: str
+    time_zone: str
+
+
+WarehouseEvent = WarehouseOpened | TimeZoneSet
 
 Warehouses = Mapping[str, Warehouse]
 """The warehouses by id."""
@@ -31,14 +40,22 @@ Warehouses = Mapping[str, Warehouse]
 
 def evolve(warehouses: Warehouses | None, event: WarehouseEvent) -> Warehouses:
     """The warehouses after an event."""
-    opened = Warehouse(
-        warehouse_id=event.warehouse_id,
-        name=event.name,
-        address=event.address,
-        position=event.position,
-        carrier=event.carrier,
-    )
-    return MappingProxyType({**(warehouses or {}), opened.warehouse_id: opened})
+    there = warehouses or {}
+    match event:
+        case WarehouseOpened():
+            after = Warehouse(
+                warehouse_id=event.warehouse_id,
+                name=event.name,
+                address=event.address,
+                position=event.position,
+                carrier=event.carrier,
+                time_zone=event.time_zone,
+            )
+        case TimeZoneSet(warehouse_id=id, time_zone=time_zone):
+            after = there[id].model_copy(update={"time_zone": time_zone})
+        case _:
+            assert_never(event)
+    return MappingProxyType({**there, after.warehouse_id: after})
 
 
 def add(warehouses: Warehouses | None, warehouse: Warehouse) -> list[WarehouseEvent]:
@@ -59,6 +76,7 @@ def add(warehouses: Warehouses | None, warehouse: Warehouse) -> list[WarehouseEv
             address=warehouse.address,
             position=warehouse.position,
             carrier=warehouse.carrier,
+            time_zone=warehouse.time_zone,
         )
     ]
 
@@ -67,3 +85,23 @@ def carrier_of(warehouses: Warehouses | None, warehouse_id: str | None) -> str |
     """Who fetches what is sent from there, unless another carrier is told to."""
     there = (warehouses or {}).get(warehouse_id or "")
     return there.carrier if there is not None else None
+
+
+def set_time_zone(
+    warehouses: Warehouses | None, warehouse_id: str, time_zone: str
+) -> list[WarehouseEvent]:
+    """Go by other clocks; slots that somebody has a place in stay when they are."""
+    if known(warehouses, warehouse_id).time_zone == time_zone:
+        return []
+    return [TimeZoneSet(warehouse_id=warehouse_id, time_zone=time_zone)]
+
+
+def known(warehouses: Warehouses | None, warehouse_id: str) -> Warehouse:
+    """The warehouse; refused with `unknown_warehouse` when there is none."""
+    found = (warehouses or {}).get(warehouse_id)
+    if found is None:
+        ids = ", ".join(sorted(warehouses or {})) or "none: see `shop warehouses add`"
+        raise NotFound(
+            "unknown_warehouse", f"there is no warehouse {warehouse_id}; there are {ids}"
+        )
+    return found

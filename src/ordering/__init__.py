@@ -17,7 +17,7 @@ In: QuoteBasket, PlaceOrder, PayOrder, CancelOrder, RequestReturn, GetOrder, Get
 AwaitOrder, ListOrders, GetHistory, GetReturns; and what the other contexts' events tell.
 Out: to catalog ReserveStock, AllocateStock, ShipStock, ReleaseStock, RestockStock; to payment
 GetBalance, AuthorizePayment, CapturePayment, CancelPayment, RefundPayment; to delivery
-ScheduleDelivery, CancelDelivery.
+HoldSlot, FreeSlot, ScheduleDelivery, CancelDelivery.
 Start reading at `order.py` (what can happen), then `rules.py` (when it may), then `policies.py`
 (what follows from what); `returns.py` and `return_rules.py` are the same for returns.
 """

@@ -157,9 +157,9 @@ class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
 class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
     """Order these items; the answer is the order as it stands right then.
 
-    Refused as a quote is, with `total_changed` when the total is not `expected_total`, and with
-    `unknown_slot`, `nothing_to_pay` and, where store credit is to pay all of it,
-    `insufficient_credit`.
+    Refused as a quote is, with `total_changed` when the total is not `expected_total`, with
+    `unknown_slot`, `slot_over` or `slot_full` when it cannot come in that slot, and with
+    `nothing_to_pay` and, where store credit is to pay all of it, `insufficient_credit`.
     """
 
     buyer_id: Id

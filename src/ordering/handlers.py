@@ -1,34 +1,28 @@
-"""What ordering does when told to: price, decide, append."""
+"""What ordering does with an order when told to: load, decide, append."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Done, Refused, derived_id, now
+from bus.messages import Done, now
 from bus.streams import Decided
-from catalog.contract import GetOffers, Lot, Offers
-from delivery.contract import Packed, QuoteDelivery, ScheduleDelivery
+from delivery.contract import Packed, ScheduleDelivery
 from ordering import commands as steps
-from ordering import pricing, return_rules, rules
+from ordering import return_rules, rules
 from ordering.contract import (
     CancelOrder,
     Means,
     OrderDocument,
     PayOrder,
-    PlaceOrder,
-    Quote,
-    QuoteBasket,
 )
-from ordering.order import Order, OrderPlaced
+from ordering.order import Order
 from ordering.returns import pieces
 from ordering.rules import Events, known
 from ordering.views import ORDERS, entry_of, may_see, orders, present
-from payment.contract import GetBalance
 
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.RequestPayment: lambda order, step: rules.request_payment(
@@ -61,38 +55,11 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
 
 
 class Handlers:
-    """The commands about orders, and the quote they begin with."""
+    """The commands about orders that have been placed."""
 
-    def __init__(
-        self, bus: Bus, home: Context, expiry: timedelta, reservation_ttl: timedelta
-    ) -> None:
+    def __init__(self, bus: Bus, home: Context) -> None:
         self._bus = bus
         self._home = home
-        self._expiry = expiry
-        self._reservation_ttl = reservation_ttl
-
-    async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
-        """What the basket costs now."""
-        priced, found = await self._price(query, envelope)
-        return pricing.quote(priced, pricing.in_stock(query.items, found.offers), now())
-
-    async def place(self, command: PlaceOrder, envelope: Envelope[Any]) -> Done[OrderDocument]:
-        """Quote again, then commit the order at those prices, or at those agreed on."""
-        order_id = f"ord_{derived_id('order', envelope.id)}"
-        try:
-            placed = await self._placed(order_id, command, envelope)
-        except Refused:
-            # What is refused today may have been accepted yesterday, under the same key.
-            if await self._home.streams.earlier(envelope) is None:
-                raise
-            return await self._as_placed(order_id)
-        decided = await self._home.streams.decide(
-            orders(order_id), lambda order: rules.place(order, placed), envelope, new=True
-        )
-        if decided.commit is None or decided.repeated:
-            return await self._as_placed(order_id)
-        order = known(decided.state, order_id)
-        return Done(answer=present(order, decided.version), position=decided.commit.position)
 
     async def pay(self, command: PayOrder, envelope: Envelope[PayOrder]) -> Done[OrderDocument]:
         """Another attempt to pay."""
@@ -128,7 +95,7 @@ class Handlers:
             reference=order.order_id,
             warehouse_id=order.warehouse_id,
             destination=order.destination,
-            slot_id=order.slot.slot_id if order.slot else None,
+            slot_id=order.slot_id,
             items=tuple(
                 Packed(sku=sku, quantity=quantity) for sku, quantity in pieces(order.items).items()
             ),
@@ -146,59 +113,6 @@ class Handlers:
             )
 
         return handle
-
-    async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
-        """The first answer again: the order as it was when it was placed."""
-        history = await self._home.log.history(orders(order_id).name)
-        (placed,) = history[0].events
-        order = orders.evolve(None, placed.event)
-        return Done(
-            answer=present(order, placed.version), position=history[0].position, repeated=True
-        )
-
-    async def _placed(
-        self, order_id: str, command: PlaceOrder, envelope: Envelope[Any]
-    ) -> OrderPlaced:
-        priced, _ = await self._price(command, envelope)
-        total = priced.total
-        pricing.check_total(total, command.expected_total)
-        pricing.check_payable(total)
-        if command.payment.method == "store_credit":
-            query = GetBalance(buyer_id=command.buyer_id)
-            pricing.check_credit(total, await self._bus.ask(query, envelope))
-        at = now()
-        return OrderPlaced(
-            order_id=order_id,
-            client=envelope.principal.name,
-            buyer_id=command.buyer_id,
-            items=priced.items,
-            destination=command.destination,
-            product_cost=priced.goods,
-            delivery_cost=priced.way.cost,
-            total=total,
-            means=command.payment,
-            payment_id=order_id.replace("ord_", "pay_"),
-            delivery_id=order_id.replace("ord_", "dlv_"),
-            warehouse_id=priced.way.warehouse_id,
-            warehouses=priced.way.warehouses,
-            slot=pricing.chosen_slot(priced.way.slots, command.slot_id),
-            agreed=isinstance(command, steps.PlaceAgreedOrder),
-            at=at,
-            reserved_until=at + self._reservation_ttl,
-            expires_at=at + self._expiry,
-        )
-
-    async def _price(
-        self, basket: QuoteBasket | PlaceOrder, envelope: Envelope[Any]
-    ) -> tuple[pricing.Priced, Offers]:
-        """The basket at today's prices, and what they were made of."""
-        pieces = tuple(Lot(sku=item.sku, quantity=item.quantity) for item in basket.items)
-        found = await self._bus.ask(GetOffers(pieces=pieces), envelope)
-        items = pricing.price_items(basket.items, found.offers)
-        goods = pricing.product_cost(items)
-        wanted = QuoteDelivery(destination=basket.destination, goods=goods, stocked=found.stocked)
-        way = await self._bus.ask(wanted, envelope)
-        return pricing.with_delivery(items, goods, way), found
 
 
 async def decide(

@@ -26,6 +26,7 @@ from ordering.contract import (
 )
 from ordering.handlers import STEPS, Handlers
 from ordering.order import OrderEvent
+from ordering.placing import Placing
 from ordering.policies import POLICIES, SCHEDULES
 from ordering.return_handlers import ReturnHandlers
 from ordering.return_rules import Terms
@@ -51,13 +52,14 @@ def register(
     lists = home.view(ORDERS)
     reads = Reads(home, lists)
     back = ReturnReads(home, home.view(RETURNS))
-    does = Handlers(bus, home, expiry, reservation_ttl)
+    places = Placing(bus, home, expiry, reservation_ttl)
+    does = Handlers(bus, home)
     takes_back = ReturnHandlers(home, terms)
     forgets = BuyerHandlers(home, lists)
 
-    bus.handle(QuoteBasket, does.quote)
-    bus.handle(PlaceOrder, does.place)
-    bus.handle(steps.PlaceAgreedOrder, does.place)
+    bus.handle(QuoteBasket, places.quote)
+    bus.handle(PlaceOrder, places.place)
+    bus.handle(steps.PlaceAgreedOrder, places.place)
     bus.handle(PayOrder, does.pay)
     bus.handle(CancelOrder, does.cancel)
     bus.handle(GetOrder, reads.get)

@@ -61,6 +61,7 @@ class OrderRejected(Happened, name="ordering.OrderRejected"):
 
     reason: str
     skus: tuple[str, ...] = ()
+    slot_id: str | None = None
 
 
 class PaymentRequested(Happened, name="ordering.PaymentRequested", whose="buyer_id"):
@@ -95,6 +96,7 @@ class OrderExpired(Happened, name="ordering.OrderExpired"):
     """Nobody paid in time."""
 
     payment_id: str
+    slot_id: str | None = None
 
 
 class DeliveryArranged(Happened, name="ordering.DeliveryArranged"):
@@ -135,6 +137,7 @@ class CancellationRequested(Happened, name="ordering.CancellationRequested", who
     reason: str
     buyer_id: str | None = None
     words: PersonalText | None = None
+    slot_id: str | None = None
 
 
 class GoodsGone(Happened, name="ordering.GoodsGone"):
@@ -196,6 +199,11 @@ class Order:
     delivery_called_off: bool = False
     delivered_at: datetime | None = None
     returns: tuple[Return, ...] = ()
+
+    @property
+    def slot_id(self) -> str | None:
+        """The slot that it has a place in, if any."""
+        return self.slot.slot_id if self.slot is not None else None
 
     @property
     def payment_under_way(self) -> bool:

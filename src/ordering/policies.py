@@ -78,11 +78,17 @@ def on_confirmed(event: OrderConfirmed) -> Orders:
     ]
 
 
+def on_rejected(event: OrderRejected) -> Orders:
+    """Nothing was kept but the place in the slot."""
+    return _freed(event.order_id, event.slot_id)
+
+
 def on_expired(event: OrderExpired) -> Orders:
     """An attempt may still be under way: whatever comes of it is given back."""
     return [
         payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
         catalog.ReleaseStock(reservation_id=event.order_id),
+        *_freed(event.order_id, event.slot_id),
     ]
 
 
@@ -103,7 +109,9 @@ def on_cancellation(event: CancellationRequested) -> Orders:
     """The money goes back, and nobody needs to come for the goods."""
     return [
         payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
-        delivery.CancelDelivery(delivery_id=event.delivery_id, reference=event.order_id),
+        delivery.CancelDelivery(
+            delivery_id=event.delivery_id, reference=event.order_id, slot_id=event.slot_id
+        ),
     ]
 
 
@@ -154,6 +162,11 @@ def _lots(items: Iterable[ReturnedItem]) -> tuple[catalog.Lot, ...]:
     return tuple(catalog.Lot(sku=item.sku, quantity=item.quantity) for item in items)
 
 
+def _freed(order_id: str, slot_id: str | None) -> Orders:
+    """Somebody else may have the place in the slot."""
+    return [] if slot_id is None else [delivery.FreeSlot(slot_id=slot_id, reference=order_id)]
+
+
 def _slot(slot: delivery.Slot | None) -> Slot | None:
     return Slot.model_validate(slot.model_dump()) if slot else None
 
@@ -162,6 +175,7 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderPlaced: on_placed,
     PaymentRequested: on_payment_requested,
     OrderConfirmed: on_confirmed,
+    OrderRejected: on_rejected,
     OrderExpired: on_expired,
     OrderShipped: on_shipped,
     GoodsGone: on_goods_gone,

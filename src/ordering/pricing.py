@@ -116,12 +116,13 @@ def quote(priced: Priced, available: Sequence[bool], now: datetime) -> Quote:
         distance_m=way.distance_m,
         duration_s=way.duration_s,
         warehouse_id=way.warehouse_id,
-        slots=tuple(map(_slot, way.slots)),
+        slots=tuple(map(slot_of, way.slots)),
         expires_at=now + QUOTE_VALID,
     )
 
 
-def _slot(slot: Window) -> Slot:
+def slot_of(slot: Window) -> Slot:
+    """A slot as ordering speaks of it."""
     return Slot.model_validate(slot.model_dump())
 
 
@@ -159,13 +160,3 @@ def check_credit(total: Money, balance: Balance) -> None:
             " pay the rest by card",
             available=balance.available.model_dump(),
         )
-
-
-def chosen_slot(offered: Sequence[Window], slot_id: str | None) -> Slot | None:
-    """The slot the buyer chose; refused with `unknown_slot` when it is not among those offered."""
-    if slot_id is None:
-        return None
-    for slot in offered:
-        if slot.slot_id == slot_id:
-            return _slot(slot)
-    raise Refused("unknown_slot", f"slot {slot_id} is not offered: choose one of a fresh quote")

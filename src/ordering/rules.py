@@ -49,7 +49,11 @@ def reject(order: Order, reason: str, now: datetime, skus: tuple[str, ...] = ())
     """Turn down what cannot be served, as long as no payment was asked for."""
     if order.status != "pending" or order.attempt:
         return []
-    return [OrderRejected(order_id=order.order_id, reason=reason, skus=skus, at=now)]
+    return [
+        OrderRejected(
+            order_id=order.order_id, reason=reason, skus=skus, slot_id=order.slot_id, at=now
+        )
+    ]
 
 
 def request_payment(order: Order, now: datetime, warehouse_id: str | None = None) -> Events:
@@ -129,7 +133,11 @@ def expire(order: Order, now: datetime) -> Events:
         return []
     if now < order.expires_at:
         raise Busy(f"order {order.order_id} expires only at {order.expires_at.isoformat()}")
-    return [OrderExpired(order_id=order.order_id, payment_id=order.payment_id, at=now)]
+    return [
+        OrderExpired(
+            order_id=order.order_id, payment_id=order.payment_id, slot_id=order.slot_id, at=now
+        )
+    ]
 
 
 def arrange_delivery(order: Order, slot: Slot | None, now: datetime) -> Events:
@@ -220,6 +228,7 @@ def _cancellation(
         reason=reason,
         buyer_id=order.buyer_id if words else None,
         words=words,
+        slot_id=order.slot_id,
         at=now,
     )
 

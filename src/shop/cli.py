@@ -15,6 +15,7 @@ import typer
 import catalog.admin
 import delivery.admin
 import delivery.deliveries_admin
+import delivery.slot_admin
 import ordering.admin
 import payment.admin
 import payment.balance_admin
@@ -50,6 +51,7 @@ app.add_typer(ordering.admin.commands(opened), name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
 app.add_typer(delivery.deliveries_admin.commands(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
+app.add_typer(delivery.slot_admin.commands(opened), name="slots")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(payment.balance_admin.commands(opened), name="balances")
 app.add_typer(buyers_admin.commands(opened), name="buyers")

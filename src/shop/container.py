@@ -24,6 +24,7 @@ from catalog import routes as catalog_routes
 from delivery import module as delivery_module
 from delivery import routes as delivery_routes
 from delivery.redelivery import Redelivery
+from delivery.slot import SlotTerms
 from delivery.tariff import Tariff
 from maps import module as maps_module
 from maps.memory import Memory
@@ -165,6 +166,12 @@ class Shop(containers.DeclarativeContainer):
             Redelivery,
             attempts=settings.provided.delivery_attempts,
             after=settings.provided.redelivery_after,
+        ),
+        slot_terms=providers.Factory(
+            SlotTerms,
+            horizon=settings.provided.slot_horizon,
+            lead=settings.provided.slot_lead,
+            time_zone=settings.provided.time_zone,
         ),
     )
     ordering = providers.Singleton(

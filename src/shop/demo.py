@@ -7,7 +7,9 @@ import json
 
 from bus.messages import Address, Position
 from catalog.samples import load_samples
+from delivery.clock import WEEK
 from delivery.commands import AddWarehouse, ListWarehouses
+from delivery.slot_commands import SetWindow
 from ordering.routes import BASKET
 from shop.running import assembled
 from shop.settings import Settings
@@ -24,6 +26,8 @@ def prepare(settings: Settings) -> str:
             await load_samples(platform.bus, settings.currency)
             if not await platform.bus.ask(ListWarehouses()):
                 await platform.bus.send(_warehouse())
+                for start, end in WINDOWS:
+                    await platform.bus.send(_window(start, end))
             return str(await shop.keys().create("demo", "shop"))
         finally:
             await platform.stop()
@@ -31,11 +35,21 @@ def prepare(settings: Settings) -> str:
     return asyncio.run(load())
 
 
+WINDOWS = (("09:00", "12:00"), ("13:00", "17:00"), ("18:00", "21:00"))
+
+
+def _window(start: str, end: str) -> SetWindow:
+    return SetWindow(warehouse_id="vaduz", days=WEEK, start=start, end=end, capacity=20)
+
+
 def _warehouse() -> AddWarehouse:
     place = {**BASKET["destination"], "district": "Vaduz", "postcode": "9490"}
     position = Position(lat=47.1415, lon=9.5215)
     return AddWarehouse(
-        warehouse_id="vaduz", name="Vaduz", address=Address(**place, position=position)
+        warehouse_id="vaduz",
+        name="Vaduz",
+        address=Address(**place, position=position),
+        time_zone="Europe/Vaduz",
     )
 
 

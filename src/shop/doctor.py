@@ -137,10 +137,21 @@ def _context(context: Context) -> Iterator[Finding]:
     views = {documents.view.name: documents.collection for documents in context.views}
     if "orders" in views:
         yield from _stuck(views["orders"])
+    if "deliveries" in views:
+        yield from _slotless(views["deliveries"])
     if "returns" in views:
         yield from _returns(views["returns"])
     if "payments" in views:
         yield from _in_trouble(views["payments"])
+
+
+def _slotless(deliveries: Any) -> Iterator[Finding]:
+    """Deliveries whose place in a slot had lapsed when they were paid for, and was taken."""
+    query = {"doc.status": "scheduled", "doc.slot_lost": {"$ne": None}}
+    for found in deliveries.find(query, {"doc.slot_lost": 1}).limit(20):
+        detail = f"{found['_id']}, which was to come in {found['doc']['slot_lost']}"
+        do = f"agree on another time with the buyer: `shop deliveries show {found['_id']}`"
+        yield Finding("look", "no slot", detail, do)
 
 
 def _returns(returns: Any) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from pymongo.uri_parser import parse_uri as parse_mongodb
 from redis import Redis
 
 from bus.currency import Currency
+from delivery.clock import TimeZone
 
 _PREFIX = "SHOP_"
 
@@ -53,6 +54,19 @@ def _whole(value: Any) -> Any:
 def _sensible(value: timedelta) -> timedelta:
     if not timedelta(0) < value <= timedelta(days=366):
         raise ValueError("must be longer than nothing and no longer than a year")
+    return value
+
+
+def _near(value: timedelta) -> timedelta:
+    if value > timedelta(days=60):
+        raise ValueError("must be no longer than 60 days: a quote looks at every slot till then")
+    return value
+
+
+def _within_horizon(value: timedelta, info: ValidationInfo) -> timedelta:
+    horizon = info.data.get("slot_horizon")
+    if horizon is not None and value >= horizon:
+        raise ValueError(f"must be shorter than SHOP_SLOT_HORIZON ({horizon}), or no slot is left")
     return value
 
 
@@ -140,6 +154,10 @@ class Settings(BaseSettings):
     tariff_base: Whole = 5_000
     tariff_flat: Whole = 5_000
     tariff_per_km: Whole = 1_500
+
+    time_zone: TimeZone = "UTC"
+    slot_horizon: Annotated[Duration, AfterValidator(_near)] = timedelta(days=7)
+    slot_lead: Annotated[Duration, AfterValidator(_within_horizon)] = timedelta(hours=2)
 
     order_expiry: Duration = timedelta(minutes=30)
     reservation_ttl: Duration = timedelta(minutes=30)

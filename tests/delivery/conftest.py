@@ -1,7 +1,7 @@
 """Delivery on the real bus, with a map of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from bus.transport import InProcess, Loopback, Transport
 from delivery.module import register
 from delivery.tariff import Tariff
 from maps.contract import Directions, Leg, Locate, Measure, Place, Way
+from tests.delivery.desk import Running, at_a_desk
 
 
 @dataclass
@@ -95,6 +96,13 @@ async def delivering(
     """Delivery at work, on both transports."""
     async with at_work(mongo, prefix, request.param()) as running:
         yield running
+
+
+@pytest.fixture
+def running(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Running]:
+    """A shop with maps and delivery, for what is typed at its desk."""
+    with at_a_desk(mongo, prefix) as shop:
+        yield shop
 
 
 @pytest.fixture

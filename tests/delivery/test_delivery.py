@@ -21,8 +21,9 @@ from delivery.contract import (
     Packed,
     Proof,
     Scan,
+    Slot,
 )
-from delivery.delivery import DeliveryEvent, DeliveryRequested, cancel, schedule
+from delivery.delivery import Booking, DeliveryEvent, DeliveryRequested, cancel, schedule
 from delivery.views import document
 from tests.delivery.histories import (
     CANCEL,
@@ -78,6 +79,21 @@ def test_what_cannot_be_arranged_stays_pending() -> None:
     assert (pending.status, pending.since, pending.destination) == ("pending", NOON, VADUZ)
     assert schedule(pending, SCHEDULE, EVENING) == []
     assert cancel(pending, CANCEL) == [CANCELLED]
+
+
+def test_a_delivery_comes_in_the_slot_that_was_booked_for_it() -> None:
+    when = Slot.model_validate({"slot_id": "monday", "from": at(60), "to": at(120)})
+    wanted = SCHEDULE.model_copy(update={"slot_id": "monday"})
+    (scheduled,) = schedule(None, wanted, NOON, booking=Booking(when))
+    assert scheduled == SCHEDULED.model_copy(update={"slot": when})
+
+
+def test_a_delivery_whose_slot_is_lost_is_scheduled_without_one_and_says_so() -> None:
+    wanted = SCHEDULE.model_copy(update={"slot_id": "monday"})
+    (scheduled,) = schedule(None, wanted, NOON, booking=Booking(None))
+    assert scheduled == SCHEDULED.model_copy(update={"slot_lost": "monday"})
+    shown = document(stand([scheduled]))
+    assert (shown.slot, shown.slot_lost) == (None, "monday")
 
 
 def test_a_scheduled_delivery_is_cancelled_once() -> None:

@@ -1,62 +1,20 @@
 """`shop warehouses` and `shop deliveries`, as they are typed."""
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from typer.testing import CliRunner
 
-from bus.dispatch import Bus
 from bus.messages import Address, Position, Refused
-from bus.platform import Platform
-from bus.transport import InProcess
 from delivery import admin, deliveries_admin
 from delivery.commands import RecordCheckpoint
 from delivery.contract import Packed, ScheduleDelivery
-from delivery.module import register
-from delivery.tariff import Tariff
-from maps.module import register as register_maps
-
-R = TypeVar("R")
+from tests.delivery.desk import Running, Typed, prints
 
 LAGER = [
     "add", "schaan", "--name", "Lager", "--road", "Im alten Riet", "--house-number", "9",
     "--district", "Schaan", "--postcode", "9494", "--country", "li",
 ]  # fmt: skip
-
-
-@dataclass
-class Running:
-    """A shop on an event loop of its own."""
-
-    platform: Platform
-    loop: asyncio.Runner
-
-    @property
-    def bus(self) -> Bus:
-        return self.platform.bus
-
-    def run(self, work: Coroutine[Any, Any, R]) -> R:
-        return self.loop.run(work)
-
-
-@pytest.fixture
-def running(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Running]:
-    platform = Platform(mongo, None, prefix, InProcess())
-    register_maps(platform)
-    register(platform, Tariff())
-    with asyncio.Runner() as loop:
-        loop.run(platform.start(work=True))
-        yield Running(platform, loop)
-        loop.run(platform.stop())
-
-
-Typed = Callable[..., str]
 
 
 @pytest.fixture
@@ -71,21 +29,6 @@ def deliveries(running: Running) -> Typed:
     return prints(deliveries_admin.commands, running)
 
 
-def prints(commands: Callable[..., Any], running: Running) -> Typed:
-    @contextmanager
-    def shop() -> Iterator[Running]:
-        yield running
-
-    def typed(*arguments: str, code: int = 0) -> str:
-        result = CliRunner().invoke(commands(shop), arguments)
-        if isinstance(result.exception, Refused):  # the CLI's top level tells it
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result.stderr if code else result.stdout
-
-    return typed
-
-
 def test_a_warehouse_is_added_in_the_middle_of_its_town(warehouses: Typed) -> None:
     assert "Im alten Riet 9, 9494 Schaan LI" in warehouses(*LAGER)
     (line,) = warehouses("list", "--json").splitlines()
@@ -98,6 +41,16 @@ def test_a_warehouse_is_added_in_the_middle_of_its_town(warehouses: Typed) -> No
 def test_a_warehouse_is_added_where_its_position_says(warehouses: Typed) -> None:
     told = json.loads(warehouses(*LAGER, "--position", "-33.9,18.4", "--json"))
     assert told["position"] == {"lat": -33.9, "lon": 18.4}
+
+
+def test_a_warehouse_goes_by_the_clocks_that_it_is_given(warehouses: Typed) -> None:
+    assert "Europe/Vaduz" in warehouses(*LAGER, "--time-zone", "Europe/Vaduz")
+    told = json.loads(warehouses("time-zone", "schaan", "Europe/Zurich", "--json"))
+    assert told["time_zone"] == "Europe/Zurich"
+    assert "Europe/Zurich" in warehouses("list")
+    assert "no IANA time zone" in warehouses("time-zone", "schaan", "CET-ish", code=2)
+    with pytest.raises(Refused, match="there is no warehouse vaduz; there are schaan"):
+        warehouses("time-zone", "vaduz", "UTC")
 
 
 def test_a_warehouse_on_no_map_is_refused(warehouses: Typed) -> None:
@@ -117,6 +70,7 @@ def test_a_warehouse_on_no_map_is_refused(warehouses: Typed) -> None:
         ("--country", "Liechtenstein", "country"),
         ("--road", "", "road"),
         ("--name", " ", "name"),
+        ("--time-zone", "Europe/Vadutz", "Europe/Vadutz is no IANA time zone"),
     ],
 )
 def test_a_wrong_option_is_named(

@@ -63,6 +63,7 @@ from delivery.contract import (
 )
 from delivery.delivery import CheckpointRecorded
 from ordering.order import OrderRerouted
+from tests.golden import slots
 from tests.golden.deliveries import DELIVERIES
 from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering import histories as ordering
@@ -160,7 +161,7 @@ REROUTED: list[Event] = [
 ]
 
 SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
-    "ordering": {**ORDERS, "rerouted": REROUTED},
+    "ordering": {**ORDERS, "rerouted": REROUTED, **slots.ORDERS},
     "payment": {
         "paying": [payment.requested()],
         "declined": [payment.requested(), payment.declined()],
@@ -185,7 +186,11 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
         **PAYMENTS,
     },
     "payment.balances": BALANCES,
+    "delivery.warehouses": slots.WAREHOUSES,
+    "delivery.timetables": slots.TIMETABLES,
+    "delivery.slots": slots.SLOTS,
     "delivery": {
+        **slots.DELIVERIES,
         "scheduled": [SCHEDULED],
         "packed": [
             SCHEDULED.model_copy(

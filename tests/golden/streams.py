@@ -23,7 +23,12 @@ from catalog.shelves import products
 from catalog.storeroom import items, reservations
 from delivery.delivery import DeliveryEvent
 from delivery.handlers import DELIVERY
+from delivery.slot import Book, SlotEvent
+from delivery.slot_handlers import SLOT, TIMETABLE
+from delivery.timetable import Timetable, TimetableEvent
 from delivery.views import document
+from delivery.warehouse import WarehouseEvent, Warehouses
+from delivery.warehouse_handlers import WAREHOUSES
 from ordering.order import OrderEvent
 from ordering.views import orders, present
 from payment.balance import BalanceEvent, Ledger
@@ -85,6 +90,34 @@ def as_stocked(item: Item) -> dict[str, Any]:
     return {**shown, **together, "price": shown["prices"]["EUR"][-1]["price"]}
 
 
+def as_timetable(timetable: Timetable) -> dict[str, Any]:
+    """Shows the windows of each place, `mon 09:00-12:00`, and the days that are closed."""
+    return {
+        "closed": dict(timetable.closed),
+        "windows": {
+            place: {f"{it.day} {it.start}-{it.end}": capacity for it, capacity in windows.items()}
+            for place, windows in timetable.windows.items()
+        },
+    }
+
+
+def as_taken(book: Book) -> dict[str, Any]:
+    """Shows who has a place."""
+    return {
+        "slot": book.slot.model_dump(mode="json"),
+        "warehouse_id": book.warehouse_id,
+        "capacity": book.capacity,
+        "held": {reference: until.isoformat() for reference, until in book.held.items()},
+        "booked": sorted(book.booked),
+        "given_back": sorted(book.given_back),
+    }
+
+
+def as_houses(warehouses: Warehouses) -> dict[str, Any]:
+    """Shows every warehouse."""
+    return {id: warehouse.model_dump(mode="json") for id, warehouse in warehouses.items()}
+
+
 SORTS: Mapping[str, Sort] = {
     "ordering": Sort(
         get_args(OrderEvent), orders, lambda order: present(order, 1).model_dump(mode="json")
@@ -94,6 +127,9 @@ SORTS: Mapping[str, Sort] = {
     "delivery": Sort(
         get_args(DeliveryEvent), DELIVERY, lambda it: document(it, None).model_dump(mode="json")
     ),
+    "delivery.warehouses": Sort(get_args(WarehouseEvent), WAREHOUSES.kind, as_houses),
+    "delivery.timetables": Sort(get_args(TimetableEvent), TIMETABLE, as_timetable),
+    "delivery.slots": Sort(get_args(SlotEvent), SLOT, as_taken),
     "catalog.items": Sort(get_args(ItemEvent), items, as_stocked),
     "catalog.products": Sort(get_args(ProductEvent), products, as_json(Product)),
     "catalog.reservations": Sort(get_args(ReservationEvent), reservations, as_json(Reservation)),

@@ -154,7 +154,7 @@ def test_the_settings_that_are_shown_are_the_settings_there_are() -> None:
         stem = names[0].rpartition("_")[0]
         shown |= {name if name.startswith("SHOP_") else stem + name for name in names}
     known = {name for name, _ in listing(Settings(_env_file=None))}
-    choices = {"SHOP_ROUTER", "SHOP_GEOCODER"}  # of one, so far
+    choices = {"SHOP_GEOCODER"}  # of one, so far
     assert shown == known - choices
 
 

@@ -36,8 +36,11 @@ from delivery.contract import (
     DeliveryQuote,
     DeliveryReturned,
     DeliveryScheduled,
+    FreeSlot,
+    HoldSlot,
     QuoteDelivery,
     ScheduleDelivery,
+    Slot,
 )
 from ordering.contract import Item, Means, OrderDocument, PlaceOrder
 from ordering.module import register
@@ -150,6 +153,7 @@ class Others:
             CancelPayment: voided,
             ScheduleDelivery: scheduled,
             CancelDelivery: nobody_comes,
+            FreeSlot: stays_silent,
             RestockStock: stays_silent,
             RefundPayment: refunded,
         }
@@ -165,6 +169,10 @@ class Others:
     """The buyers whose store credit was asked for."""
     refuses: Refused | None = None
     """What a quote for the way is refused with."""
+    slot: Slot | None = None
+    """The one slot there is."""
+    held: list[HoldSlot] = field(default_factory=list)
+    """The places that were held in it."""
 
     async def offers(self, query: GetOffers, envelope: Envelope[GetOffers]) -> Offers:
         """Everything is a mug, but for SKUs that begin with NO."""
@@ -183,8 +191,15 @@ class Others:
             warehouse_id="vaduz",
             distance_m=1000,
             duration_s=60,
-            slots=(),
+            warehouses=("vaduz", "sargans"),
+            slots=(self.slot,) if self.slot is not None and query.with_slots else (),
         )
+
+    async def hold(self, command: HoldSlot, envelope: Envelope[HoldSlot]) -> Slot:
+        if self.slot is None or command.slot_id != self.slot.slot_id:
+            raise Refused("unknown_slot", f"there is no slot {command.slot_id}")
+        self.held.append(command)
+        return self.slot
 
     async def balance(self, query: GetBalance, envelope: Envelope[GetBalance]) -> Balance:
         self.looked_up.append(query.buyer_id)
@@ -314,6 +329,7 @@ async def at_work(
     platform.bus.handle(GetOffers, others.offers)
     platform.bus.handle(QuoteDelivery, others.way)
     platform.bus.handle(GetBalance, others.balance)
+    platform.bus.handle(HoldSlot, others.hold)
     home = register(platform, expiry=expiry, reservation_ttl=expiry)
     alone = Alone(platform, others, home)
 

@@ -34,6 +34,7 @@ from delivery.contract import (
     DeliveryPickedUp,
     DeliveryReturned,
     DeliveryScheduled,
+    FreeSlot,
 )
 from delivery.contract import Slot as Window
 from ordering import commands as steps
@@ -82,6 +83,12 @@ LOT = (Lot(sku="MUG-BLUE", quantity=1),)
 WINDOW = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
 
 CANCEL_PAYMENT = CancelPayment(payment_id="pay_1", reference="ord_1")
+FREE_SLOT = FreeSlot(slot_id="s1", reference="ord_1")
+
+
+def in_slot(event: Event) -> Event:
+    """The same, of an order that has a place in a slot."""
+    return event.model_copy(update={"slot_id": "s1"})
 
 
 def scheduled(slot: Window | None) -> DeliveryScheduled:
@@ -126,12 +133,22 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
         CONFIRMED,
         [AllocateStock(reservation_id="ord_1"), steps.BookDelivery(order_id="ord_1")],
     ),
+    (REJECTED, []),
+    (in_slot(REJECTED), [FREE_SLOT]),
     (EXPIRED, [CANCEL_PAYMENT, ReleaseStock(reservation_id="ord_1")]),
+    (in_slot(EXPIRED), [CANCEL_PAYMENT, ReleaseStock(reservation_id="ord_1"), FREE_SLOT]),
     (SHIPPED, [CapturePayment(payment_id="pay_1"), ShipStock(reservation_id="ord_1")]),
     (GONE, [ShipStock(reservation_id="ord_1")]),
     (
         calling_off(),
         [CANCEL_PAYMENT, CancelDelivery(delivery_id="dlv_1", reference="ord_1")],
+    ),
+    (
+        in_slot(calling_off()),
+        [
+            CANCEL_PAYMENT,
+            CancelDelivery(delivery_id="dlv_1", reference="ord_1", slot_id="s1"),
+        ],
     ),
     (CANCELLED, [ReleaseStock(reservation_id="ord_1")]),
     (
@@ -219,7 +236,6 @@ UNHEARD = {
 """Public events of the other contexts that move no order, and why."""
 
 NOTHING_FOLLOWS = {
-    "OrderRejected": "nothing was paid, nothing is kept",
     "OrderRerouted": "what follows is said by the PaymentRequested beside it",
     "PaymentDeclined": "it is the buyer's turn",
     "ActionRequired": "it is the buyer's turn",

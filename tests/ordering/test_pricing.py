@@ -109,15 +109,10 @@ def test_a_total_is_checked_only_against_what_the_buyer_was_told() -> None:
         assert refusal.value.details == {"total": {"amount": 60_50, "currency": EUR}}
 
 
-def test_a_slot_is_one_of_those_offered() -> None:
+def test_a_quote_offers_the_slots_of_the_way() -> None:
     window = Window.model_validate({"slot_id": "s1", "from": START, "to": EXPIRY})
-    chosen = pricing.chosen_slot((window,), "s1")
-    assert chosen is not None
-    assert (chosen.slot_id, chosen.from_, chosen.to) == ("s1", START, EXPIRY)
-    assert pricing.chosen_slot((window,), None) is None
-    with pytest.raises(Refused) as refusal:
-        pricing.chosen_slot((window,), "s2")
-    assert refusal.value.code == "unknown_slot"
+    (slot,) = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")], way(slots=(window,))).slots
+    assert (slot.slot_id, slot.from_, slot.to) == ("s1", START, EXPIRY)
 
 
 SKUS = ("A", "B", "C", "D")

@@ -93,12 +93,15 @@ class Whole:
         mug = Offered(sku=SKU, name=SKU, price=price, on_hand=pieces)
         await self.bus.send(ListProduct(product_id=SKU, name="Mug", variants=(mug,)))
 
-    async def place(self, token: str = "pm_card_visa", quantity: int = 1) -> OrderDocument:
+    async def place(
+        self, token: str = "pm_card_visa", quantity: int = 1, slot_id: str | None = None
+    ) -> OrderDocument:
         order = PlaceOrder(
             buyer_id="b1",
             items=(Item(sku=SKU, quantity=quantity),),
             destination=DOOR,
             payment=Means(method="card", token=token),
+            slot_id=slot_id,
         )
         return (await self.send(order)).answer
 

@@ -1,0 +1,34 @@
+"""What the words of a command line mean: days of the week, and windows."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+from delivery.clock import WEEK, Weekday
+
+_WINDOW = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
+
+
+def days_of(text: str) -> tuple[Weekday, ...]:
+    """Read `mon-fri`, `sat` or `mon,wed,fri-sun`."""
+    days: list[Weekday] = []
+    for part in text.lower().split(","):
+        first, _, last = part.strip().partition("-")
+        if first not in WEEK or (last or first) not in WEEK:
+            raise typer.BadParameter(
+                f"{text} are no days of the week: write mon-fri, say, or sat,sun"
+            )
+        start, length = WEEK.index(first), len(WEEK)
+        upto = (WEEK.index(last or first) - start) % length  # sat-mon goes round
+        days += (WEEK[(start + after) % length] for after in range(upto + 1))
+    return tuple(dict.fromkeys(days))
+
+
+def window_of(text: str) -> tuple[str, str]:
+    """Read `09:00-12:00`."""
+    found = _WINDOW.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(f"{text} is no window: write 09:00-12:00, say")
+    return found[1], found[2]

@@ -1,0 +1,144 @@
+"""From basket to order: what it costs, and an order at that price."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bus.context import Context
+from bus.dispatch import Bus
+from bus.envelope import Envelope
+from bus.messages import Done, Refused, derived_id, now
+from catalog.contract import GetOffers, Lot, Offers
+from delivery.contract import DeliveryQuote, HoldSlot, QuoteDelivery
+from ordering import commands as steps
+from ordering import pricing, rules
+from ordering.contract import OrderDocument, PlaceOrder, Quote, QuoteBasket, Slot
+from ordering.order import OrderPlaced
+from ordering.rules import known
+from ordering.views import orders, present
+from payment.contract import GetBalance
+
+
+class Placing:
+    """Quotes baskets, and takes orders in."""
+
+    def __init__(
+        self, bus: Bus, home: Context, expiry: timedelta, reservation_ttl: timedelta
+    ) -> None:
+        self._bus = bus
+        self._home = home
+        self._expiry = expiry
+        self._reservation_ttl = reservation_ttl
+
+    async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
+        """What the basket costs now."""
+        priced, found = await self._price(query, envelope, with_slots=True)
+        return pricing.quote(priced, pricing.in_stock(query.items, found.offers), now())
+
+    async def place(self, command: PlaceOrder, envelope: Envelope[Any]) -> Done[OrderDocument]:
+        """Quote again, then commit the order at those prices, or at those agreed on."""
+        order_id = f"ord_{derived_id('order', envelope.id)}"
+        if command.slot_id is not None and await self._home.streams.earlier(envelope) is not None:
+            return await self._as_placed(order_id)  # and no place is held for another body's
+        try:
+            placed = await self._placed(order_id, command, envelope)
+        except Refused:
+            # What is refused today may have been accepted yesterday, under the same key.
+            if await self._home.streams.earlier(envelope) is None:
+                raise
+            return await self._as_placed(order_id)
+        decided = await self._home.streams.decide(
+            orders(order_id), lambda order: rules.place(order, placed), envelope, new=True
+        )
+        if decided.commit is None or decided.repeated:
+            return await self._as_placed(order_id)
+        order = known(decided.state, order_id)
+        return Done(answer=present(order, decided.version), position=decided.commit.position)
+
+    async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
+        """The first answer again: the order as it was when it was placed."""
+        history = await self._home.log.history(orders(order_id).name)
+        (placed,) = history[0].events
+        order = orders.evolve(None, placed.event)
+        return Done(
+            answer=present(order, placed.version), position=history[0].position, repeated=True
+        )
+
+    async def _placed(
+        self, order_id: str, command: PlaceOrder, envelope: Envelope[Any]
+    ) -> OrderPlaced:
+        priced, _ = await self._price(command, envelope)
+        total, way = priced.total, priced.way
+        pricing.check_total(total, command.expected_total)
+        pricing.check_payable(total)
+        if command.payment.method == "store_credit":
+            query = GetBalance(buyer_id=command.buyer_id)
+            pricing.check_credit(total, await self._bus.ask(query, envelope))
+        at = now()
+        expires_at = at + self._expiry
+        # Last, so that nothing is held for what is refused.
+        slot = await self._held(order_id, command.slot_id, way, expires_at, envelope)
+        return OrderPlaced(
+            order_id=order_id,
+            client=envelope.principal.name,
+            buyer_id=command.buyer_id,
+            items=priced.items,
+            destination=command.destination,
+            product_cost=priced.goods,
+            delivery_cost=way.cost,
+            total=total,
+            means=command.payment,
+            payment_id=order_id.replace("ord_", "pay_"),
+            delivery_id=order_id.replace("ord_", "dlv_"),
+            warehouse_id=way.warehouse_id,
+            # Only the warehouse whose slot it is can bring it then.
+            warehouses=way.warehouses if slot is None else (way.warehouse_id,),
+            slot=slot,
+            agreed=isinstance(command, steps.PlaceAgreedOrder),
+            at=at,
+            reserved_until=at + self._reservation_ttl,
+            expires_at=expires_at,
+        )
+
+    async def _held(
+        self,
+        order_id: str,
+        slot_id: str | None,
+        way: DeliveryQuote,
+        until: datetime,
+        envelope: Envelope[Any],
+    ) -> Slot | None:
+        """The slot that was chosen, with a place in it kept for as long as the order may wait for
+        its money. Should the order never be written, it lapses."""
+        if slot_id is None:
+            return None
+        wanted = HoldSlot(
+            slot_id=slot_id,
+            reference=order_id,
+            warehouse_id=way.warehouse_id,
+            zone_id=way.zone_id,
+            until=until,
+        )
+        return pricing.slot_of(await self._bus.send(wanted, envelope))
+
+    async def _price(
+        self,
+        basket: QuoteBasket | PlaceOrder,
+        envelope: Envelope[Any],
+        *,
+        with_slots: bool = False,
+    ) -> tuple[pricing.Priced, Offers]:
+        """The basket at today's prices, and what they were made of."""
+        pieces = tuple(Lot(sku=item.sku, quantity=item.quantity) for item in basket.items)
+        found = await self._bus.ask(GetOffers(pieces=pieces), envelope)
+        items = pricing.price_items(basket.items, found.offers)
+        goods = pricing.product_cost(items)
+        wanted = QuoteDelivery(
+            destination=basket.destination,
+            goods=goods,
+            stocked=found.stocked,
+            with_slots=with_slots,
+        )
+        way = await self._bus.ask(wanted, envelope)
+        return pricing.with_delivery(items, goods, way), found
