@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     Field,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
-from bus.messages import Address, Command, Done, Id, Model, Page, Position, Query, Text
+from bus.messages import (
+    Address,
+    Command,
+    Done,
+    Id,
+    Model,
+    Moment,
+    Page,
+    Position,
+    Query,
+    Text,
+    Window,
+)
 from delivery.clock import TimeZone
 from delivery.contract import DeliveryDocument, Proof, Scan, Status
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """In UTC and whole milliseconds, as events keep it."""
-    if not 2000 <= moment.year < 9999:
-        raise ValueError("must be a time between the years 2000 and 9999")
-    utc = moment.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(9999, 1, 1))]
 
@@ -67,21 +66,6 @@ class AssignDelivery(Command[Done[DeliveryDocument]], name="delivery.AssignDeliv
 
     delivery_id: Id
     carrier: CarrierName
-
-
-class Window(Model):
-    """From when to when somebody is to come; a week at most."""
-
-    from_: Moment = Field(alias="from")
-    to: Moment
-
-    @field_validator("to")
-    @classmethod
-    def _ends_after_it_begins(cls, to: datetime, others: ValidationInfo) -> datetime:
-        start = others.data.get("from_")
-        if start is not None and not start < to <= start + timedelta(days=7):
-            raise ValueError("must be after the window's beginning, within a week")
-        return to
 
 
 class RescheduleDelivery(Command[Done[DeliveryDocument]], name="delivery.RescheduleDelivery"):

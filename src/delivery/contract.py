@@ -21,6 +21,7 @@ from bus.messages import (
     Position,
     Query,
     Text,
+    Window,
 )
 
 Scan = Literal[
@@ -111,6 +112,21 @@ class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
     destination: Address
     slot_id: Id | None = None
     items: tuple[Packed, ...] = Field(default=(), max_length=1000)
+
+
+class SchedulePickup(Command[None], name="delivery.SchedulePickup"):
+    """Have goods fetched at a door and brought to a warehouse, in this window if it matters. Like
+    any other delivery, it is told of from `DeliveryScheduled` on, of kind `return`.
+
+    Refused with `unknown_warehouse`.
+    """
+
+    delivery_id: Id
+    reference: Id
+    warehouse_id: Id
+    origin: Address
+    window: Window | None = None
+    items: tuple[Packed, ...] = ()
 
 
 class CancelDelivery(Command[None], name="delivery.CancelDelivery"):

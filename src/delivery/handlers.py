@@ -9,7 +9,7 @@ from bus.commits import Commit
 from bus.envelope import Envelope
 from bus.messages import Done, Event, now
 from bus.streams import Happening, Kind, States, Stream, Streams
-from delivery import checkpoints, dispatch, redelivery
+from delivery import checkpoints, dispatch, pickups, redelivery
 from delivery import delivery as deliveries
 from delivery import slot as slots
 from delivery import warehouse as warehouses
@@ -19,7 +19,12 @@ from delivery.commands import (
     RescheduleDelivery,
     RetryDelivery,
 )
-from delivery.contract import CancelDelivery, DeliveryDocument, ScheduleDelivery
+from delivery.contract import (
+    CancelDelivery,
+    DeliveryDocument,
+    ScheduleDelivery,
+    SchedulePickup,
+)
 from delivery.delivery import Booking, Delivery, DeliveryEvent, known
 from delivery.lookout import Lookout
 from delivery.redelivery import Redelivery
@@ -63,6 +68,18 @@ class Handlers:
 
         streams = (own,) if slot is None else (own, slot)
         await self._streams.decide_all(streams, decision, envelope, new=own)
+
+    async def schedule_pickup(
+        self, command: SchedulePickup, envelope: Envelope[SchedulePickup]
+    ) -> None:
+        """Arrange that goods are fetched."""
+        warehouse = ((await self._streams.load(WAREHOUSES)).state or {}).get(command.warehouse_id)
+        await self._streams.decide(
+            DELIVERY(command.delivery_id),
+            lambda delivery: pickups.schedule_pickup(delivery, command, warehouse, now()),
+            envelope,
+            new=True,
+        )
 
     async def cancel(self, command: CancelDelivery, envelope: Envelope[CancelDelivery]) -> None:
         """Call a delivery off."""

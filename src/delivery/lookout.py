@@ -27,6 +27,9 @@ PATIENCE = 3.0
 
 ON_THE_ROAD = ("picked_up", "en_route")
 
+Leg = tuple[str, bool]
+"""The way of a delivery: which, and whether it has the goods. To fetch them it heads elsewhere."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,32 +38,32 @@ class Lookout:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._known: OrderedDict[str, Arrival] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._known: OrderedDict[Leg, Arrival] = OrderedDict()
+        self._asking: dict[Leg, asyncio.Task[None]] = {}
 
     async def way_left(self, delivery: Delivery, envelope: Envelope[Any]) -> Course | None:
         """The way from where the goods were last seen, while they are on the road and one is
         known."""
-        id, seen = delivery.delivery_id, seen_on_the_road(delivery)
+        leg, seen = leg_of(delivery), seen_on_the_road(delivery)
         if seen is None:
-            self._known.pop(id, None)
+            self._known.pop(leg, None)
             return None
-        wait = arrivals.due_in(self._known.get(id), seen, now())
-        if wait is not None and not wait and id not in self._asking:
-            self._asking[id] = asyncio.create_task(self._ask(delivery, seen, envelope))
-        if id in self._asking:  # whoever stops waiting does not stop the asking for the others
-            await asyncio.wait((self._asking[id],), timeout=PATIENCE)
-        if id in self._known:
-            self._known.move_to_end(id)  # what is looked at is not forgotten
-        return arrivals.left(self._known.get(id), seen)
+        wait = arrivals.due_in(self._known.get(leg), seen, now())
+        if wait is not None and not wait and leg not in self._asking:
+            self._asking[leg] = asyncio.create_task(self._ask(delivery, seen, envelope))
+        if leg in self._asking:  # whoever stops waiting does not stop the asking for the others
+            await asyncio.wait((self._asking[leg],), timeout=PATIENCE)
+        if leg in self._known:
+            self._known.move_to_end(leg)  # what is looked at is not forgotten
+        return arrivals.left(self._known.get(leg), seen)
 
     def changes_in(self, delivery: Delivery, at: datetime) -> float | None:
         """Seconds until the delivery may look different with nothing new said of it: the router is
         asked again, or its time is up. `None`: it will not."""
-        id, seen = delivery.delivery_id, seen_on_the_road(delivery)
+        leg, seen = leg_of(delivery), seen_on_the_road(delivery)
         if seen is None:
             return None
-        arrival = self._known.get(id)
+        arrival = self._known.get(leg)
         waits = [arrivals.due_in(arrival, seen, at)]
         course = arrivals.left(arrival, seen)
         if course is not None and (eta := arrivals.eta(seen, course, at)) is not None:
@@ -68,25 +71,30 @@ class Lookout:
         return min((wait.total_seconds() for wait in waits if wait is not None), default=None)
 
     async def _ask(self, delivery: Delivery, seen: Sighting, envelope: Envelope[Any]) -> None:
-        id = delivery.delivery_id
+        leg = leg_of(delivery)
         try:
             way, there = None, Position(lat=seen.lat, lon=seen.lon)
             if delivery.heads_for is not None:
                 door = await self._bus.ask(Locate(address=delivery.heads_for), envelope)
                 way = await self._bus.ask(Directions(waypoints=(there, door.position)), envelope)
             course = Course.of(way.distance_m, way.duration_s, way.line) if way else None
-            self._keep(id, Arrival(seen, now(), course))
+            self._keep(leg, Arrival(seen, now(), course))
         except Exception as error:  # a delivery can be shown without its way
-            log.warning("lookout.no_way", delivery_id=id, error=repr(error))
-            self._keep(id, arrivals.unanswered(self._known.get(id), seen, now()))
+            log.warning("lookout.no_way", delivery_id=delivery.delivery_id, error=repr(error))
+            self._keep(leg, arrivals.unanswered(self._known.get(leg), seen, now()))
         finally:
-            del self._asking[id]
+            del self._asking[leg]
 
-    def _keep(self, id: str, arrival: Arrival) -> None:
-        self._known[id] = arrival
-        self._known.move_to_end(id)
+    def _keep(self, leg: Leg, arrival: Arrival) -> None:
+        self._known[leg] = arrival
+        self._known.move_to_end(leg)
         while len(self._known) > KNOWN:
             self._known.popitem(last=False)
+
+
+def leg_of(delivery: Delivery) -> Leg:
+    """Where it is heading."""
+    return delivery.delivery_id, delivery.picked_up
 
 
 def seen_on_the_road(delivery: Delivery) -> Sighting | None:

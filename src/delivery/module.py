@@ -25,6 +25,7 @@ from delivery.contract import (
     HoldSlot,
     QuoteDelivery,
     ScheduleDelivery,
+    SchedulePickup,
 )
 from delivery.delivery import DeliveryEvent
 from delivery.handlers import Handlers
@@ -72,6 +73,7 @@ def register(
     handle = Handlers(home.streams, redelivery, lookout, slot_terms)
     reads = Reads(home.streams, lookout)
     bus.handle(ScheduleDelivery, handle.schedule)
+    bus.handle(SchedulePickup, handle.schedule_pickup)
     bus.handle(CancelDelivery, handle.cancel)
     bus.handle(RecordCheckpoint, handle.record)
     bus.handle(AssignDelivery, handle.assign)

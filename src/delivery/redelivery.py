@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
-from bus.messages import Refused
-from delivery.commands import Window
+from bus.messages import Refused, Window
 from delivery.contract import DeliveryRescheduled, DeliveryScheduled, Slot
 from delivery.delivery import HOUSE, Delivery, DeliveryEvent, assigned_to, has_ended
 
@@ -79,6 +78,11 @@ def agreed(window: Window, now: datetime) -> Slot:
             f"the window ends at {window.to.isoformat()}, and it is {now.isoformat()}: choose one"
             " that is still to come",
         )
+    return in_window(window)
+
+
+def in_window(window: Window) -> Slot:
+    """The slot of a window that is none of the timetable's."""
     return _slot(window.from_, window.to)
 
 

@@ -49,7 +49,6 @@ PENDING = DeliveryRequested(
     reason="unknown_slot",
     at=NOON,
 )
-FETCH = SCHEDULED.model_copy(update={"kind": "return", "origin": VADUZ, "destination": SCHAAN})
 CANCELLED = DeliveryCancelled(**WHOSE)
 
 

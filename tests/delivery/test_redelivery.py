@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bus.messages import Refused
-from delivery.commands import RecordCheckpoint, Window
+from bus.messages import Refused, Window
+from delivery.commands import RecordCheckpoint
 from delivery.contract import DeliveryScheduled
 from delivery.delivery import DeliveryEvent
 from delivery.redelivery import Redelivery, agreed, next_day, reschedule, retry
