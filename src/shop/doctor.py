@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pymongo.errors import PyMongoError
@@ -17,6 +18,7 @@ from bus.dispatch import Bus
 from bus.messages import Position, now
 from bus.mongo import connect
 from delivery.commands import ListWarehouses
+from delivery.contract import Status
 from maps.router import Unanswered
 from shop import atlas
 from shop import standing as work
@@ -26,6 +28,15 @@ from shop.settings import Settings, listing
 
 NOWHERE = Position(lat=0, lon=0)
 """In the sea. A router answers, and be it that no road leads there."""
+
+FOLLOWED_UP = timedelta(hours=6)
+"""How long after a failed attempt somebody has decided what comes next."""
+
+UNHEARD_OF = timedelta(days=1)
+"""How long a carrier may say nothing of what is to be under way."""
+
+ON_THE_WAY: tuple[Status, ...] = ("picked_up", "en_route", "arrived")
+IN_THE_HOUSE: tuple[Status, ...] = ("scheduled", "assigned", "rescheduled")
 
 
 class Finding(NamedTuple):
@@ -138,20 +149,35 @@ def _context(context: Context) -> Iterator[Finding]:
     if "orders" in views:
         yield from _stuck(views["orders"])
     if "deliveries" in views:
-        yield from _slotless(views["deliveries"])
+        yield from _undelivered(views["deliveries"])
     if "returns" in views:
         yield from _returns(views["returns"])
     if "payments" in views:
         yield from _in_trouble(views["payments"])
 
 
-def _slotless(deliveries: Any) -> Iterator[Finding]:
-    """Deliveries whose place in a slot had lapsed when they were paid for, and was taken."""
-    query = {"doc.status": "scheduled", "doc.slot_lost": {"$ne": None}}
-    for found in deliveries.find(query, {"doc.slot_lost": 1}).limit(20):
-        detail = f"{found['_id']}, which was to come in {found['doc']['slot_lost']}"
-        do = f"agree on another time with the buyer: `shop deliveries show {found['_id']}`"
-        yield Finding("look", "no slot", detail, do)
+def _undelivered(deliveries: Any) -> Iterator[Finding]:
+    """Deliveries that nobody seems to look after."""
+    for what, query, do in undelivered(now()):
+        for found in deliveries.find(query, {"doc.carrier": 1}).limit(20):
+            who = f"{found['_id']}, with {found['doc']['carrier']}"
+            yield Finding("look", what, who, do.format(id=found["_id"]))
+
+
+def undelivered(at: datetime) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """What may be wrong with a delivery, which of them those are, and what is to be done."""
+    anew = "`shop deliveries reschedule {id}`"
+    speak = "or say what has become of it: `shop deliveries checkpoint {id}`"
+    pending = {"doc.status": "pending"}
+    yield "delivery without a time", pending, f"say when it is to be brought: {anew}"
+    lost = {"doc.status": {"$in": [*IN_THE_HOUSE]}, "doc.slot_lost": {"$ne": None}}
+    yield "lost slot", lost, f"agree on another time with the buyer: {anew}"
+    failed = {"doc.status": "attempt_failed", "doc.since": {"$lt": at - FOLLOWED_UP}}
+    yield "failed delivery", failed, f"choose another time: {anew}, {speak}"
+    silent = {"doc.status": {"$in": [*ON_THE_WAY]}, "doc.since": {"$lt": at - UNHEARD_OF}}
+    yield "silent delivery", silent, f"ask the carrier, {speak}"
+    late = {"doc.status": {"$in": [*IN_THE_HOUSE]}, "doc.slot.to": {"$lt": at - UNHEARD_OF}}
+    yield "late delivery", late, f"ask the carrier, choose another time: {anew}, {speak}"
 
 
 def _returns(returns: Any) -> Iterator[Finding]:

@@ -9,10 +9,10 @@ import pytest
 from pymongo import MongoClient
 
 from bus.commits import Commit
-from bus.messages import Address, Money, NotFound, Refused, now
+from bus.messages import Address, Money, NotFound, Refused, Window, now
 from bus.transport import InProcess
 from delivery.clock import WEEK, local_day
-from delivery.commands import AddWarehouse, RescheduleDelivery, SetTimeZone, Window
+from delivery.commands import AddWarehouse, RescheduleDelivery, SetTimeZone
 from delivery.contract import (
     CancelDelivery,
     DeliveryCancelled,

@@ -199,7 +199,7 @@ async def test_an_order_whose_place_somebody_else_has_by_then_comes_without_a_sl
         found = await shop.ask(GetDelivery(delivery_id=late.delivery_id))
         assert DeliveryDocument.model_validate_json(found.body).slot_lost == slot.slot_id
         (view,) = (v for v in shop.platform.contexts["delivery"].views if v.view is DELIVERIES)
-        (finding,) = await eventually(lambda: list(doctor._slotless(view.collection)))
-        assert (finding.state, finding.what) == ("look", "no slot")
+        (finding,) = await eventually(lambda: list(doctor._undelivered(view.collection)))
+        assert (finding.state, finding.what) == ("look", "lost slot")
         assert late.delivery_id in finding.detail
         await shop.check_books(late, quick)
