@@ -82,7 +82,7 @@ def register(
     bus.handle(GetDelivery, reads.get)
     bus.handle(AwaitDelivery, reads.wait)
 
-    queries = Queries(home, home.view(DELIVERIES))
+    queries = Queries(home, home.view(DELIVERIES), slot_terms)
     bus.handle(ListDeliveries, queries.list)
 
     bus.schedule("delivery.retries", schedules(redelivery.after))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 from bus.context import Context
 from bus.envelope import Envelope
@@ -11,10 +12,14 @@ from bus.messages import Busy, Page
 from bus.views import Documents, View
 from delivery import arrival
 from delivery.arrival import Course
+from delivery.clock import moment
 from delivery.commands import ListDeliveries
 from delivery.contract import DeliveryDocument, Line, Sighting
 from delivery.delivery import ENDS, Delivery, DeliveryEvent, evolve, unknown
 from delivery.dispatch import carrier_of
+from delivery.slot import SlotTerms
+from delivery.warehouse import Warehouses
+from delivery.warehouse_handlers import WAREHOUSES
 
 DELIVERIES = View(
     name="deliveries",
@@ -26,7 +31,7 @@ DELIVERIES = View(
         (("first", -1),),
         (("doc.status", 1), ("first", -1)),
         (("doc.carrier", 1), ("first", -1)),
-        (("doc.warehouse_id", 1), ("doc.slot.from_", 1)),
+        (("doc.warehouse_id", 1), ("doc.slot.from", 1)),
     ),
 )
 
@@ -69,9 +74,10 @@ def sighting(delivery: Delivery) -> Sighting | None:
 class Queries:
     """What is read from the view."""
 
-    def __init__(self, home: Context, deliveries: Documents[Delivery]) -> None:
+    def __init__(self, home: Context, deliveries: Documents[Delivery], terms: SlotTerms) -> None:
         self._home = home
         self._deliveries = deliveries
+        self._terms = terms
 
     async def list(self, query: ListDeliveries, envelope: Envelope[ListDeliveries]) -> Page:
         """The deliveries, newest first."""
@@ -79,6 +85,9 @@ class Queries:
             raise Busy(f"the list does not show position {query.min_position} yet; ask again")
         own = theirs(carrier_of(envelope.principal))
         wanted = {**own, **filters(query)}
+        if query.date is not None:
+            there = (await self._home.streams.newest(WAREHOUSES)).state or {}
+            wanted["$or"] = on_day(query.date, there, self._terms)
         if query.starting_after is not None:
             before = await self._deliveries.find({"_id": query.starting_after, **own}, limit=1)
             if not before:
@@ -112,7 +121,20 @@ def filters(query: ListDeliveries) -> dict[str, Any]:
         wanted.append(theirs(query.carrier))
     if query.open is not None:
         wanted.append({"doc.status": {"$nin" if query.open else "$in": sorted(ENDS)}})
-    if query.date is not None:
-        day = datetime.combine(query.date, time(), UTC)
-        wanted.append({"doc.slot.from_": {"$gte": day, "$lt": day + timedelta(days=1)}})
     return {"$and": wanted} if wanted else {}
+
+
+def on_day(day: date, warehouses: Warehouses, terms: SlotTerms) -> list[dict[str, Any]]:
+    """What a document fulfils whose window begins on that day, by the clocks at its warehouse."""
+    places: list[tuple[Any, ZoneInfo]] = [({"$nin": [*warehouses]}, terms.zone_of(None))]
+    places += [(id, terms.zone_of(warehouse)) for id, warehouse in warehouses.items()]
+    return [
+        {
+            "doc.warehouse_id": where,
+            "doc.slot.from": {
+                "$gte": moment(day, "00:00", zone),
+                "$lt": moment(day, "24:00", zone),
+            },
+        }
+        for where, zone in places
+    ]

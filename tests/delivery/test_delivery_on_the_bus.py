@@ -2,16 +2,22 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
 from bus.envelope import sealed
-from bus.messages import Address, Invalid, Money, NotFound, Position, Refused, now
+from bus.messages import Address, Invalid, Money, NotFound, Position, Refused, Window, now
 from bus.transport import InProcess
-from delivery.commands import AddWarehouse, ListDeliveries, ListWarehouses, RecordCheckpoint
+from delivery.commands import (
+    AddWarehouse,
+    ListDeliveries,
+    ListWarehouses,
+    RecordCheckpoint,
+    RescheduleDelivery,
+)
 from delivery.contract import (
     CancelDelivery,
     DeliveryCancelled,
@@ -235,6 +241,41 @@ async def test_deliveries_are_listed_newest_first_and_by_status(
     assert await listed(limit=2) == ["d3", "d2", True]
     assert await listed(status="scheduled", limit=2) == ["d3", "d1", False]
     assert await listed(status="cancelled") == [False]
+
+
+async def test_deliveries_are_found_by_the_day_at_their_warehouse(
+    delivering: Delivering, door: Address
+) -> None:
+    day = (now() + timedelta(days=2)).date()
+    for id, zone in (
+        ("kiritimati", "Pacific/Kiritimati"),
+        ("pago", "Pacific/Pago_Pago"),
+        ("zurich", None),
+    ):
+        house = AddWarehouse(warehouse_id=id, name=id, address=door, time_zone=zone)
+        await delivering.bus.send(house)
+        order = ScheduleDelivery(
+            delivery_id=f"d-{id}", reference="o1", warehouse_id=id, destination=door
+        )
+        await delivering.bus.send(order)
+        # 10:30 UTC: on Kiritimati it is tomorrow by then, in Pago Pago still yesterday.
+        half_past_ten = datetime.combine(day, time(10, 30), UTC)
+        window = Window.model_validate(
+            {"from": half_past_ten, "to": half_past_ten + timedelta(hours=1)}
+        )
+        done = await delivering.bus.send(RescheduleDelivery(delivery_id=f"d-{id}", window=window))
+
+    async def found(days: int, **query: Any) -> list[str]:
+        asked = ListDeliveries(date=day + timedelta(days=days), min_position=done.position, **query)
+        page = await delivering.bus.ask(asked)
+        return sorted(json.loads(row)["delivery_id"] for row in page.data)
+
+    assert await found(-1) == ["d-pago"]
+    assert await found(0) == ["d-zurich"]
+    assert await found(1) == ["d-kiritimati"]
+    assert await found(1, warehouse_id="kiritimati", slot_id="agreed") == ["d-kiritimati"]
+    assert await found(1, warehouse_id="zurich") == []
+    assert await found(2) == []
 
 
 async def test_a_restarted_shop_knows_its_deliveries_and_warehouses(
