@@ -45,6 +45,7 @@ from shop.tracking import routes as tracking_routes
 if TYPE_CHECKING:
     from payment.stripe import StripeGateway
     from payment.webhooks import StripeWebhooks
+    from shop.tokens import Tokens
 
 
 def cache_client(url: str) -> Redis:
@@ -98,6 +99,22 @@ def webhooks(settings: Settings, gateway: Any) -> Mapping[str, StripeWebhooks]:
     return {gateway.name: StripeWebhooks(gateway, settings.stripe_webhook_secret or "")}
 
 
+def tokens(settings: Settings) -> Tokens | None:
+    """The door for an issuer's tokens, if the operator trusts one."""
+    if not (settings.jwt_issuer and settings.jwt_audience and settings.jwt_jwks):
+        return None
+    from shop.issuer import Published, fetch_from
+    from shop.tokens import Tokens
+
+    return Tokens(
+        Published(fetch_from(settings.jwt_jwks)),
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        lifetime=settings.jwt_lifetime,
+        client_claim=settings.jwt_client_claim,
+    )
+
+
 def database(mongo: MongoClient[dict[str, Any]], prefix: str, name: str) -> Any:
     """A context's own database."""
     return mongo[f"{prefix}_{name}"]
@@ -132,7 +149,7 @@ class Shop(containers.DeclarativeContainer):
     bus = platform.provided.bus
     own = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
     keys = providers.Singleton(Keys, own)
-    doors = providers.Singleton(Doors, keys)
+    doors = providers.Singleton(Doors, keys, providers.Callable(tokens, settings))
     signer = providers.Singleton(Signer, providers.Callable(partial, signing_keys, own))
 
     gateway = providers.Selector(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 
 from bus.messages import Principal
@@ -9,21 +12,25 @@ from bus.problems import Problem
 from bus.rest import LINK, SIGNED
 from shop.keys import Keys
 
+if TYPE_CHECKING:
+    from shop.tokens import Tokens
+
 UNKNOWN = Principal(scope=SIGNED, name="unknown")
 """Who asks, while nobody has looked at their signature, or at their token."""
 
 
 class Doors:
-    """What opens the REST surface: the shop's own keys."""
+    """What opens the REST surface: the shop's own keys, and the tokens of an issuer it trusts."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, tokens: Tokens | None = None) -> None:
         self._keys = keys
+        self._tokens = tokens
 
     async def admitted(self, request: Request, scope: str) -> Principal:
         """Who asks for something of this scope; raises `Problem` 401, or 403 when what they show is
         for something else.
 
-        Whoever signs what they send, or has a token, is known once the endpoint has checked it.
+        Whoever signs what they send, or has a link, is known once the endpoint has checked it.
         """
         if scope in (SIGNED, LINK):
             return UNKNOWN
@@ -31,17 +38,26 @@ class Doors:
         bearer = bearer.strip()
         if kind.lower() != "bearer" or not bearer:
             raise closed("Bearer")
+        holder = await self._holder(bearer)
+        for principal in holder:
+            if principal.scope == scope:
+                return principal
+        theirs = ", ".join(principal.scope for principal in holder) or "none of this shop's"
+        raise Problem(
+            403,
+            "forbidden",
+            f"this needs a key of scope {scope}, yours has scope {theirs}",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )
+
+    async def _holder(self, bearer: str) -> Sequence[Principal]:
+        """Whose it is, once for each scope that it has."""
+        if self._tokens is not None and bearer.count(".") == 2:  # a key has one dot
+            return await self._tokens.holder(bearer)
         principal = await self._keys.principal(bearer)
         if principal is None:
             raise closed('Bearer error="invalid_token"')
-        if principal.scope != scope:
-            raise Problem(
-                403,
-                "forbidden",
-                f"this needs a key of scope {scope}, yours has scope {principal.scope}",
-                headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
-            )
-        return principal
+        return (principal,)
 
     async def close(self) -> None:
         """Write down who was let in."""

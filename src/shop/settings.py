@@ -111,6 +111,32 @@ def _needed_by_maps(value: str | None, info: ValidationInfo) -> str | None:
     return value
 
 
+def _published(source: str) -> str:
+    """Where an issuer's keys are: who can change them on their way lets in whom they like."""
+    if "://" in source:
+        parts = urlsplit(_web(source))
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("must be https://..., or the path of a file with the issuer's keys")
+    return source
+
+
+def _with_an_issuer(value: str | None, info: ValidationInfo) -> str | None:
+    known = "jwt_issuer" in info.data
+    if known and value is None and info.data["jwt_issuer"] is not None:
+        raise ValueError("SHOP_JWT_ISSUER needs it, see docs/security.md")
+    if known and value is not None and info.data["jwt_issuer"] is None:
+        raise ValueError("is of no use without SHOP_JWT_ISSUER, see docs/security.md")
+    return value
+
+
+Claim = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")]  # no quotes: it is told
+
+Issuers = Annotated[Claim | None, AfterValidator(_with_an_issuer)]
+
+Published = Annotated[
+    Annotated[str, AfterValidator(_published)] | None, AfterValidator(_with_an_issuer)
+]
+
 MapServer = Annotated[Annotated[str, AfterValidator(_web)] | None, AfterValidator(_needed_by_maps)]
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
@@ -143,6 +169,12 @@ class Settings(BaseSettings):
     stripe_api_base: Annotated[str, AfterValidator(_web)] = "https://api.stripe.com"
     stripe_webhook_secret: StripeSecret = Field(None, repr=False, validate_default=True)
     stripe_return_url: Annotated[str, AfterValidator(_web)] | None = None
+
+    jwt_issuer: Claim | None = None
+    jwt_audience: Issuers = Field(None, validate_default=True)
+    jwt_jwks: Published = Field(None, validate_default=True)
+    jwt_lifetime: Duration = timedelta(hours=1)
+    jwt_client_claim: Claim = "client_id"
 
     router: Literal["builtin", "osrm"] = "builtin"
     osrm_url: MapServer = Field(None, validate_default=True)

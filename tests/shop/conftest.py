@@ -19,6 +19,7 @@ from shop import embedded
 from shop.running import assembled
 from shop.settings import Settings
 from shop.web import surface
+from tests.shop import issuers
 from tests.shop.clients import Client, Running
 
 MUGS = ("MUG-BLUE", "MUG-RED")
@@ -27,6 +28,7 @@ MUGS = ("MUG-BLUE", "MUG-RED")
 @asynccontextmanager
 async def replica(servers: embedded.Servers, prefix: str, folder: Path) -> AsyncIterator[Running]:
     """One process of a shop, so to speak."""
+    (folder / "issuer.json").write_bytes(issuers.key_set())
     parts = assembled(
         Settings(
             _env_file=None,
@@ -34,6 +36,9 @@ async def replica(servers: embedded.Servers, prefix: str, folder: Path) -> Async
             mongodb_url=servers.mongodb_url,
             redis_url=servers.redis_url,
             mongodb_prefix=prefix,
+            jwt_issuer=issuers.NAME,
+            jwt_audience=issuers.AUDIENCE,
+            jwt_jwks=str(folder / "issuer.json"),
         )
     )
     running = Running(

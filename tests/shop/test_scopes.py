@@ -13,6 +13,7 @@ import pytest
 
 from bus.rest import SCOPES, Endpoint
 from tests.shop.clients import Client, Running, basket, problem
+from tests.shop.issuers import token
 from tests.shop.rows import ROWS, Scene, ask, name_of
 
 CONTRACT = [
@@ -68,8 +69,26 @@ async def expired(shop: Running) -> str:
     return await shop.keys.create("over", "shop", timedelta(days=-1))
 
 
-BAD = [no_key, nonsense, cut_short, guessed, unknown, revoked, expired]
-"""Keys that open nothing."""
+async def expired_token(shop: Running) -> str:
+    return token(iat=1, exp=300)
+
+
+async def strangers_token(shop: Running) -> str:
+    return token(header={"kid": "stranger"})
+
+
+BAD = [
+    no_key,
+    nonsense,
+    cut_short,
+    guessed,
+    unknown,
+    revoked,
+    expired,
+    expired_token,
+    strangers_token,
+]
+"""Keys and tokens that open nothing."""
 
 OPENED = [row for row, case in ROWS.items() if case.unsigned is None]
 OWN = [row for row in OPENED if ROWS[row].refusal]
@@ -102,15 +121,17 @@ async def test_a_key_that_opens_nothing_is_not_answered(
     row, key = endpoint(shop, name), await bad(shop)
     answer = await ask(shop.with_key(key), row, filled(row))
     problem(answer, 401, "unauthorized")
-    wrong = ' error="invalid_token"' if key else ""
-    assert answer.headers["www-authenticate"] == f"Bearer{wrong}"
+    challenge = answer.headers["www-authenticate"].partition(", error_description=")[0]
+    assert challenge == ('Bearer error="invalid_token"' if key else "Bearer")
 
 
 @pytest.mark.parametrize("name", OPENED)
 async def test_a_key_for_something_else_is_forbidden(shop: Running, name: str) -> None:
     row = endpoint(shop, name)
     others = [await shop.client(scope) for scope in SCOPES if scope != row.scope]
-    for client in others:
+    scopes = " ".join(f"storefold:{scope}" for scope in SCOPES if scope != row.scope)
+    tokens = [token(client_id="other", scope=scope) for scope in (scopes, "openid")]
+    for client in (*others, *map(shop.with_key, tokens)):
         answer = await ask(client, row, filled(row))
         assert f"scope {row.scope}" in problem(answer, 403, "forbidden")["detail"]
         challenge = f'Bearer error="insufficient_scope", scope="{row.scope}"'
@@ -133,6 +154,29 @@ async def test_the_right_key_opens_what_is_ones_own_and_hides_it_from_others(
     client = {"shop": web, "carrier": carrier}.get(row.scope) or await shop.client(row.scope)
     answer = await ask(client, row, asked)
     assert answer.status_code == row.status, answer.text
+
+
+@pytest.mark.parametrize("name", OPENED)
+async def test_a_token_opens_what_a_key_of_its_scope_does(shop: Running, name: str) -> None:
+    row = endpoint(shop, name)
+    client = shop.with_key(token(scope=f"openid storefold:{row.scope}", client_id="issued"))
+    answer = await ask(client, row, {**filled(row), **ROWS[name].path})
+    assert answer.status_code in {row.status, 404}, answer.text
+
+
+async def test_an_issuers_client_has_orders_of_its_own_and_no_keys(
+    shop: Running, web: Client
+) -> None:
+    name = web.principal.partition(":")[2]
+    theirs = (await web.placed(wait=0))["order_id"]
+    issued = shop.with_key(token(client_id=name))
+    mine = (await issued.placed(wait=0))["order_id"]
+    again = shop.with_key(token(client_id=name, jti="another"))
+    assert (await again.get(f"/v1/orders/{mine}")).status_code == 200
+    problem(await issued.get(f"/v1/orders/{theirs}"), 404, "unknown_order")
+    problem(await web.get(f"/v1/orders/{mine}"), 404, "unknown_order")
+    other = shop.with_key(token(client_id="other"))
+    problem(await other.get(f"/v1/orders/{mine}"), 404, "unknown_order")
 
 
 def filled(row: Endpoint) -> dict[str, str]:
