@@ -53,6 +53,8 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [Finding("ok", name, value) for name, value in listing(settings)]
     mongo = _mongo(settings)
     findings += [mongo, _redis(settings)]
+    if settings.jwt_jwks is not None:
+        findings.append(asyncio.run(_issuer(settings.jwt_jwks)))
     if mongo.state == "ok":
         findings += asyncio.run(_contexts(settings))
     return findings
@@ -108,6 +110,22 @@ async def _roads(settings: Settings, bus: Bus) -> Finding:
             detail = f"{router.name} knows no road near the warehouse {warehouse.warehouse_id}"
             return Finding("bad", "router", detail, "give it a map of where the shop delivers")
     return Finding("ok", "router", f"{router.name} answers in {took * 1000:.0f} ms")
+
+
+async def _issuer(source: str) -> Finding:
+    """Whether tokens can be verified."""
+    from shop.issuer import MIN_RSA_BITS, WITHIN, fetch_from, usable
+
+    try:
+        async with asyncio.timeout(WITHIN):
+            keys = usable(await fetch_from(source)())
+    except (OSError, TimeoutError, ValueError) as error:
+        why, do = str(error) or "no answer in time", "correct SHOP_JWT_JWKS, or see to its server"
+        return Finding("bad", "issuer's keys", why[:160], do)
+    if not keys:
+        do = f"let it publish an RSA key of {MIN_RSA_BITS} bits, one on P-256 or an Ed25519 one"
+        return Finding("bad", "issuer's keys", "none that tokens may be signed with", do)
+    return Finding("ok", "issuer's keys", ", ".join(keys))
 
 
 async def _contexts(settings: Settings) -> list[Finding]:

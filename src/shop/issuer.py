@@ -109,19 +109,23 @@ def from_file(path: Path) -> Fetch:
 
 def from_address(url: str) -> Fetch:
     """From the issuer itself. It is not followed elsewhere: its address is what is trusted."""
+    plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
     async def fetch() -> bytes:
         content = b""
-        async with (
-            httpx.AsyncClient(timeout=WITHIN) as http,
-            http.stream("GET", url, headers={"Accept": "application/json"}) as answer,
-        ):
-            if answer.status_code != 200:
-                raise Unreadable(f"{url} answers {answer.status_code}, not 200")
-            async for part in answer.aiter_bytes():
-                content += part
-                if len(content) > MAX_BYTES:
-                    raise Unreadable(f"{url} answers with more than {MAX_BYTES} bytes")
+        try:
+            async with (
+                httpx.AsyncClient(timeout=WITHIN) as http,
+                http.stream("GET", url, headers=plain) as answer,
+            ):
+                if answer.status_code != 200:
+                    raise Unreadable(f"{url} answers {answer.status_code}, not 200")
+                async for part in answer.aiter_raw():
+                    content += part
+                    if len(content) > MAX_BYTES:
+                        raise Unreadable(f"{url} answers with more than {MAX_BYTES} bytes")
+        except httpx.HTTPError as error:
+            raise Unreadable(f"{url} does not answer: {str(error) or repr(error)}") from None
         return content
 
     return fetch

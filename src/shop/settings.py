@@ -131,9 +131,9 @@ def _with_an_issuer(value: str | None, info: ValidationInfo) -> str | None:
 
 Claim = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")]  # no quotes: it is told
 
-Issuers = Annotated[Claim | None, AfterValidator(_with_an_issuer)]
+IssuersClaim = Annotated[Claim | None, AfterValidator(_with_an_issuer)]
 
-Published = Annotated[
+KeySet = Annotated[
     Annotated[str, AfterValidator(_published)] | None, AfterValidator(_with_an_issuer)
 ]
 
@@ -171,8 +171,8 @@ class Settings(BaseSettings):
     stripe_return_url: Annotated[str, AfterValidator(_web)] | None = None
 
     jwt_issuer: Claim | None = None
-    jwt_audience: Issuers = Field(None, validate_default=True)
-    jwt_jwks: Published = Field(None, validate_default=True)
+    jwt_audience: IssuersClaim = Field(None, validate_default=True)
+    jwt_jwks: KeySet = Field(None, validate_default=True)
     jwt_lifetime: Duration = timedelta(hours=1)
     jwt_client_claim: Claim = "client_id"
 

@@ -12,6 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shop.tokens import LEEWAY, MAX_LENGTH
 from tests.shop.issuers import (
@@ -106,6 +108,21 @@ async def test_what_the_issuer_has_not_signed_opens_nothing(forged: str) -> None
     issuer = Known(key_set(*[public(kid) for kid in SIGNED], secret))
     assert UNSIGNED in await issuer.unfit(FORGED[forged]())
     assert await issuer.who(token())
+
+
+GOOD = token(exp=int(time.time()) + 3000)
+
+
+@given(at=st.integers(0, len(GOOD) - 1), other=st.characters(codec="latin-1"))
+async def test_a_token_with_another_character_in_it_opens_nothing(at: int, other: str) -> None:
+    changed = GOOD[:at] + other + GOOD[at + 1 :]
+    if changed != GOOD:
+        await Known().unfit(changed)
+
+
+@given(st.text(st.characters(codec="latin-1")))
+async def test_no_text_is_taken_for_a_token(text: str) -> None:
+    assert UNSIGNED in await Known().unfit(text)
 
 
 async def test_a_huge_token_is_not_even_looked_at(issuer: Known) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shop import doctor
 from shop import issuer as module
 from shop.issuer import MAX_BYTES, PAUSE, REFRESH, Published, Unreadable, fetch_from, usable
 from tests.listening import listening
@@ -216,3 +217,16 @@ async def test_an_address_that_answers_otherwise_has_published_nothing(answer: b
         assert await published.find("ed", "EdDSA") is None
     assert await Published(fetch_from("http://127.0.0.1:1/")).find("ed", "EdDSA") is None
     assert await Published(fetch_from("/no/such/file")).find("ed", "EdDSA") is None
+
+
+async def test_the_doctor_sees_whether_tokens_can_be_verified(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(key_set(public("ed"), public("ec")))
+    found = await doctor._issuer(str(file))
+    assert (found.state, found.detail) == ("ok", "ed, ec")
+    file.write_bytes(key_set(public("ed", use="enc")))
+    unusable = await doctor._issuer(str(file))
+    away = await doctor._issuer("http://127.0.0.1:1/jwks")
+    for bad in (unusable, away):
+        assert (bad.state, bool(bad.detail), bool(bad.do)) == ("bad", True, True)
+    assert "does not answer" in away.detail

@@ -70,6 +70,8 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_STRIPE_API_KEY", "sk_test s3cret", "must match"),
         ("SHOP_STRIPE_API_BASE", "api.stripe.com", "https://host"),
         ("SHOP_STRIPE_RETURN_URL", "javascript:alert(1)", "https://host"),
+        ("SHOP_JWT_ISSUER", 'https://"issuer"', "must match"),
+        ("SHOP_JWT_LIFETIME", "0", "longer than nothing"),
         ("SHOP_ROUTER", "valhalla", "knows only 'builtin' or 'osrm'"),
         ("SHOP_OSRM_URL", "osrm:5000", "https://host"),
         ("SHOP_GEOCODER", "nominatim", "knows only 'builtin'"),
@@ -126,6 +128,50 @@ def test_a_router_needs_its_address_and_the_built_in_one_none(
         load()
     monkeypatch.setenv("SHOP_OSRM_URL", "http://127.0.0.1:5000")
     assert load().osrm_url == "http://127.0.0.1:5000"
+
+
+ISSUER = {
+    "SHOP_JWT_ISSUER": "https://issuer.example/",
+    "SHOP_JWT_AUDIENCE": "https://shop.example",
+    "SHOP_JWT_JWKS": "https://issuer.example/jwks.json",
+}
+
+
+@pytest.mark.parametrize("missing", ISSUER)
+def test_an_issuer_is_trusted_with_all_that_it_takes_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name, value in ISSUER.items():
+        monkeypatch.setenv(name, value)
+    assert load().jwt_audience == "https://shop.example"
+    monkeypatch.delenv(missing)
+    with pytest.raises(BadSettings, match="SHOP_JWT_ISSUER") as refused:
+        load()
+    named = set(ISSUER) - {"SHOP_JWT_ISSUER"}
+    wrong = named if missing == "SHOP_JWT_ISSUER" else {missing}
+    assert {part.partition(":")[0] for part in str(refused.value).split("; ")} == wrong
+
+
+@pytest.mark.parametrize(
+    ("source", "fits"),
+    [
+        ("/etc/shop/jwks.json", True),
+        ("http://127.0.0.1:8080/jwks", True),
+        ("http://localhost/jwks", True),
+        ("http://issuer.example/jwks", False),
+        ("ftp://issuer.example/jwks", False),
+    ],
+)
+def test_an_issuers_keys_come_by_a_way_that_nobody_can_change(
+    monkeypatch: pytest.MonkeyPatch, source: str, fits: bool
+) -> None:
+    for name, value in {**ISSUER, "SHOP_JWT_JWKS": source}.items():
+        monkeypatch.setenv(name, value)
+    if fits:
+        assert load().jwt_jwks == source
+        return
+    with pytest.raises(BadSettings, match=r"^SHOP_JWT_JWKS: must (be|look like) https://"):
+        load()
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
