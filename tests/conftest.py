@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from pymongo import MongoClient
 from redis import Redis
 
@@ -13,6 +14,10 @@ from shop import embedded
 from tests.osrm import built, routed
 
 _numbers = itertools.cycle(range(16))  # a Redis has 16 databases
+
+
+# What the code under test has to say below a warning is nobody's concern.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("WARNING"))
 
 
 @pytest.fixture(scope="session")

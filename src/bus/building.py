@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 
 from pymongo import ASCENDING, ReplaceOne
 
+from bus.faults import worded
 from bus.keeping import Change, folded
 from bus.log import Log
 from bus.messages import Refused
-from bus.mongo import Document, told
+from bus.mongo import Document
 from bus.tasks import ended, in_thread
 from bus.views import Documents, Stored
 
@@ -125,7 +126,7 @@ class Building(Generic[D]):
         return Refused(
             "view_not_built",
             f"{self.documents.view.name} cannot be built from the {self._log.context} log: {where}:"
-            f" {told(error)}; the live view is as it was. See `shop log verify`",
+            f" {worded(error)}; the live view is as it was. See `shop log verify`",
         )
 
     def _write(self) -> None:

@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bus.batch import Batch
+from bus.faults import told
 from bus.messages import now
 from bus.metrics import CACHE
 
@@ -160,7 +161,7 @@ class Cache:
                 return await call()
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + COOL_DOWN
-            log.warning("cache.away", seconds=COOL_DOWN, error=repr(error))
+            log.warning("cache.away", seconds=COOL_DOWN, error=told(error))
             return None
 
 

@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bus.faults import told
 from bus.tasks import ended
 
 QUIET = 0.005
@@ -72,5 +73,5 @@ class Doorbell:
                                 for context in contexts:
                                     self._heard(context)
             except (RedisError, OSError) as error:
-                log.info("doorbell.away", error=repr(error))
+                log.info("doorbell.away", error=told(error))
                 await asyncio.sleep(1)

@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 
 from bus.commits import Commit
-from bus.mongo import told
+from bus.faults import told
 from bus.tasks import ended
 
 KEPT = 20_000

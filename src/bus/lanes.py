@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
-from bus.envelope import Envelope, envelope_of
+from bus.handling import Handler, Share, Task
+from bus.here import enter, leave
 from bus.messages import Event
 from bus.metrics import HANDLE_SECONDS
 from bus.parking import Parking, Place
@@ -40,48 +41,6 @@ BACKLOG = 5_000
 
 DRAINED = 100
 """Commits of a parked stream that goes on, after which it is noted how far it has come."""
-
-Handler = Callable[[Any, Envelope[Any]], Awaitable[None]]
-
-
-class Task(NamedTuple):
-    """One event for one handler."""
-
-    commit: Commit
-    place: Place
-    stream: str
-    handler: Handler
-    share: Share
-
-    async def handle(self) -> None:
-        """Have the event handled. It is decoded here: one that cannot be stops no other stream."""
-        event = self.commit.events[self.place.index].event
-        await self.handler(event, envelope_of(self.commit, self.place.index, event))
-
-
-@dataclass(slots=True)
-class Share:
-    """One partition's part of the work: taken how far, and what of it is under way."""
-
-    taken: int
-    open: dict[int, int] = field(default_factory=dict)
-    """Position -> events under way; in order of position."""
-
-    def done_to(self) -> int:
-        """The position before the first that is not done."""
-        return next(iter(self.open)) - 1 if self.open else self.taken
-
-    def begun(self, position: int) -> None:
-        """One more event of this position is under way."""
-        self.open[position] = self.open.get(position, 0) + 1
-
-    def done(self, position: int) -> None:
-        """One of them is done."""
-        left = self.open[position] - 1
-        if left:
-            self.open[position] = left
-        else:
-            del self.open[position]
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +179,7 @@ class Lanes:
         with suppress(Overtaken):
             while lane.drains or lane.tasks:
                 if lane.drains:
-                    await self._tried(partial(self._drain, stream), stream)
+                    await self._tried(partial(self._drain, stream))
                     lane.drains = False
                 else:
                     await self._do(lane.tasks[0])
@@ -239,19 +198,26 @@ class Lanes:
         """Bring one event to its end."""
         if self._parking.keeps(task.stream, task.place):
             return
-        handle = partial(self._handle, task)
-        failure = await self._tried(handle, task.stream, self._retries.attempts)
-        if failure is not None:
-            kind = task.commit.events[task.place.index].kind.type_name
+        if failure := await self._handled(task):
+            kind = task.event.kind.type_name
             park = partial(self._parking.park, task.stream, task.place, kind, failure)
-            await self._tried(park, task.stream)
+            await self._tried(park, position=task.place.position)
 
-    async def _handle(self, task: Task) -> None:
-        began = time.perf_counter()
+    async def _handled(self, task: Task) -> Failure | None:
+        """Handle one event, as often as it takes; why it cannot be, if that is so."""
+
+        async def handle() -> None:
+            began = time.perf_counter()
+            try:
+                await task.handle()
+            finally:
+                self._seconds.observe(time.perf_counter() - began)
+
+        token = enter(task.here)
         try:
-            await task.handle()
+            return await self._tried(handle, self._retries.attempts, position=task.place.position)
         finally:
-            self._seconds.observe(time.perf_counter() - began)
+            leave(token)
 
     async def _drain(self, stream: str) -> None:
         """Handle in order what waits of a parked stream, until nothing does or an event fails
@@ -261,10 +227,9 @@ class Lanes:
             return
         while commits := await parking.waiting(stream, DRAINED):
             for task in self._tasks_of(stream, commits):
-                handle = partial(self._handle, task)
-                failure = await self._tried(handle, stream, self._retries.attempts)
+                failure = await self._handled(task)
                 if failure is not None:
-                    kind = task.commit.events[task.place.index].kind.type_name
+                    kind = task.event.kind.type_name
                     await parking.failed_again(stream, task.place, kind, failure)
                     return
             last = commits[-1]
@@ -281,7 +246,7 @@ class Lanes:
         ]
 
     async def _tried(
-        self, step: Callable[[], Awaitable[None]], stream: str, attempts: float = math.inf
+        self, step: Callable[[], Awaitable[None]], attempts: float = math.inf, **what: Any
     ) -> Failure | None:
         retries = self._retries._replace(attempts=attempts)
-        return await tried(step, retries, self._valid, reader=self._reader, stream=stream)
+        return await tried(step, retries, self._valid, reader=self._reader, **what)

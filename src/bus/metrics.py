@@ -138,6 +138,13 @@ BREAKER_OPEN = Gauge(
     multiprocess_mode="livemax",
 )
 
+STREAMS = Gauge(
+    "storefold_event_streams",
+    "Streams of server-sent events that somebody listens to",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+
 LOOP_LAG = Histogram(
     "storefold_event_loop_lag_seconds",
     "Seconds for which the process was too busy to do what was due, looked at four times a second",

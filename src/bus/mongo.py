@@ -3,7 +3,6 @@ so."""
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Any
 
@@ -11,7 +10,6 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReadPreference, WriteConcern
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 MAJORITY = WriteConcern("majority", j=True)
@@ -20,9 +18,6 @@ Document = dict[str, Any]
 
 _HEAD = struct.Struct("<i5sq")  # a document's size, then an int64 named _id
 _ID_BYTES = 13
-
-LONGEST_ERROR = 160
-"""Characters of an error that are told."""
 
 
 def connect(url: str) -> MongoClient[Document]:
@@ -41,19 +36,6 @@ def connect(url: str) -> MongoClient[Document]:
         # A server that lives may take this long, say when it cannot reach a majority.
         socketTimeoutMS=20_000,
     )
-
-
-def told(error: BaseException) -> str:
-    """What a driver's error says, without what it adds for its developers: its first clause."""
-    said = str(error).strip() or repr(error)
-    if isinstance(error, BulkWriteError):  # whose own words are that something went wrong
-        details: Any = error.details
-        for failure in (*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())):
-            said = failure["errmsg"]
-            break
-    # The driver goes on with its timeouts, its view of the topology and the server's whole answer.
-    first = re.split(r"\n|, Timeout: | \(configured |, full error: ", said, maxsplit=1)[0]
-    return first if len(first) <= LONGEST_ERROR else first[:LONGEST_ERROR] + " ..."
 
 
 def durable(collection: Collection[Document]) -> Collection[Document]:

@@ -23,7 +23,7 @@ from bus.leases import Leases
 from bus.log import Log
 from bus.messages import now
 from bus.mongo import durable
-from bus.parked import onward
+from bus.parked import id_of, onward
 from bus.partitions import partition_of_stream
 from bus.retries import Failure, Overtaken
 from bus.tasks import in_thread
@@ -143,9 +143,9 @@ class Parking:
         log.error(
             "reader.parked",
             reader=self.reader,
-            stream=stream,
             position=place.position,
-            error=failure.error,
+            type=type_name,
+            parked=id_of(stored),
         )
 
     async def asked(self) -> list[str]:
@@ -184,10 +184,9 @@ class Parking:
         log.warning(
             "reader.skipped",
             reader=self.reader,
-            stream=parked["stream"],
             position=parked["position"],
-            reason=asked["reason"],
-            by=asked["by"],
+            type=parked.get("type"),
+            parked=id_of(parked),
         )
 
     async def waiting(self, stream: str, limit: int) -> list[Commit]:

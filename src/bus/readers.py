@@ -13,10 +13,10 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
+from bus.faults import told
 from bus.feed import Feed
 from bus.leases import Lease
 from bus.messages import now
-from bus.mongo import told
 from bus.partitions import PARTITIONS
 from bus.retries import Overtaken
 from bus.tasks import ended

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import structlog
 from pymongo.errors import PyMongoError
 
+from bus.faults import told
 from bus.messages import Busy
 from bus.metrics import RETRIES
-from bus.mongo import told
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ async def tried(
                 raise  # it is we who are told to stop, not what the step waited for
             tries += 1
             RETRIES.labels(reader, "failure").inc()
-            log.warning("reader.retries", reader=reader, **what, attempt=tries, error=repr(error))
+            log.warning("reader.retries", reader=reader, **what, attempt=tries, error=told(error))
             if tries >= retries.attempts:
                 return Failure(repr(error), traceback.format_exc(), tries)
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))

@@ -15,8 +15,8 @@ from typing import Protocol
 import structlog
 from pymongo.errors import PyMongoError
 
+from bus.faults import told
 from bus.leases import TERM, Lease, Leases, Part
-from bus.mongo import told
 from bus.tasks import ended
 
 STORE_EVERY = 0.5

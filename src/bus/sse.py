@@ -13,6 +13,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bus.faults import told
+from bus.metrics import STREAMS
 from bus.tasks import ended
 
 HEARTBEAT = 15.0
@@ -97,14 +99,16 @@ class EventStream(Response):
         leaving: Leaving = scope.get("state", {}).get(LEAVING) or Leaving()
         gone = asyncio.create_task(_gone(receive, wake))
         leaving.tell(wake.set)
+        STREAMS.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _say(send, b"retry: %d\n\n" % random.randint(*RETRY_MS))
             async with self._listen(wake.set) as telling:
                 await self._tell(telling, send, wake, lambda: gone.done() or leaving.begun)
         except Exception as error:  # too late for another answer: who listens comes back
-            log.warning("stream.broken", path=scope["path"], error=repr(error))
+            log.warning("stream.broken", error=told(error))
         finally:
+            STREAMS.dec()
             leaving.forget(wake.set)
             await ended((gone,))
         await send({"type": "http.response.body", "body": b"", "more_body": False})

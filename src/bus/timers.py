@@ -16,10 +16,12 @@ from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of, sealed
+from bus.faults import told
+from bus.here import Here, enter, leave
 from bus.leases import Lease
 from bus.messages import Busy, Command, Event, Refused, derived_id, now
 from bus.metrics import TIMERS
-from bus.mongo import durable, told
+from bus.mongo import durable
 from bus.partitions import partition_of_stream
 from bus.policies import CallOff, Later, Schedule
 from bus.tasks import ended
@@ -115,7 +117,11 @@ class Timers:
         return sum(await asyncio.gather(*map(self._fire, due)))
 
     async def _fire(self, timer: dict[str, Any]) -> bool:
-        outcome = await self._sent(timer)
+        token = enter(Here(None, timer["correlation"], timer["causation"], timer.get("trace")))
+        try:
+            outcome = await self._sent(timer)
+        finally:
+            leave(token)
         TIMERS.labels(self._context, outcome).inc()
         return outcome in ("done", "refused")
 
@@ -129,16 +135,17 @@ class Timers:
                 id=derived_id(self.name, timer["_id"], timer["due"].isoformat()),
                 correlation=timer["correlation"],
                 causation=timer["causation"],
+                traceparent=timer.get("trace"),
             )
             await self._transport.request(envelope)
         except Refused as refusal:  # the time has come, but the rules say no: that is an answer
-            log.info("timer.refused", timer=timer["_id"], code=refusal.code)
+            log.info("timer.refused", type=timer["type"], code=refusal.code)
             outcome = "refused"
         except (Busy, PyMongoError, OSError) as outage:
-            log.warning("timer.waits", timer=timer["_id"], error=told(outage))
+            log.warning("timer.waits", type=timer["type"], error=told(outage))
             return "waits"  # it stays due
         except Exception:
-            log.exception("timer.failed", timer=timer["_id"], tries=timer.get("tries", 0) + 1)
+            log.exception("timer.failed", type=timer["type"], tries=timer.get("tries", 0) + 1)
             await self._put_off(timer)
             return "failed"
         await asyncio.to_thread(
@@ -177,6 +184,7 @@ def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
         "data": what.command.model_dump(exclude_none=True),
         "correlation": cause.correlation,
         "causation": cause.id,
+        "trace": cause.traceparent,
     }
     fresh = {"$set": document, "$unset": {"again": "", "tries": ""}}
     return UpdateOne({"_id": what.key}, fresh, upsert=True)

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import structlog
 from pydantic_core import to_jsonable_python
 
 from bus.envelope import Envelope
+from bus.here import enter, leave
 from bus.messages import (
     Busy,
     Invalid,
@@ -59,6 +61,7 @@ class InProcess:
     """Hands the objects over."""
 
     def __init__(self) -> None:
+        self._log = structlog.get_logger(__name__).bind()
         self._handlers: dict[type[Message], Handler] = {}
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
 
@@ -69,7 +72,12 @@ class InProcess:
             raise NoHandler(
                 f"nobody handles {envelope.message.type_name}: register its context's module"
             )
-        return await handler(envelope.message, envelope)
+        self._log.debug("message", type=envelope.message.type_name)
+        token = enter(envelope)
+        try:
+            return await handler(envelope.message, envelope)
+        finally:
+            leave(token)
 
     def serve(self, message: type[Request[Any]], handler: Handler) -> None:
         """Remember the handler; a second one for the same request is a mistake in the wiring."""

@@ -24,9 +24,10 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from bus.commits import Commit
+from bus.faults import told
 from bus.messages import Busy
 from bus.metrics import APPEND_BATCH, APPEND_SECONDS, APPENDS, EVENTS, UNCERTAIN
-from bus.mongo import Document, numbered, told
+from bus.mongo import Document, numbered
 from bus.pending import Conflict, Pending, Repeated
 
 GROUP = 500

@@ -11,6 +11,7 @@ import structlog
 
 from bus.dispatch import Bus
 from bus.envelope import Envelope
+from bus.faults import told
 from bus.messages import Position, now
 from delivery import arrival as arrivals
 from delivery.arrival import Arrival, Course
@@ -80,7 +81,7 @@ class Lookout:
             course = Course.of(way.distance_m, way.duration_s, way.line) if way else None
             self._keep(leg, Arrival(seen, now(), course))
         except Exception as error:  # a delivery can be shown without its way
-            log.warning("lookout.no_way", delivery_id=delivery.delivery_id, error=repr(error))
+            log.warning("lookout.no_way", delivery_id=delivery.delivery_id, error=told(error))
             self._keep(leg, arrivals.unanswered(self._known.get(leg), seen, now()))
         finally:
             del self._asking[leg]

@@ -18,8 +18,9 @@ from pymongo.errors import PyMongoError
 
 from bus.batch import Batch
 from bus.cache import Cache
+from bus.faults import told
 from bus.messages import now
-from bus.mongo import Document, told
+from bus.mongo import Document
 from bus.tasks import ended, in_thread
 from maps.breaker import Breaker
 

@@ -15,6 +15,7 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bus.faults import told
 from bus.metrics import BREAKER_OPEN
 from maps.breaker import Breaker
 from maps.router import Unanswered
@@ -169,4 +170,4 @@ def reason(error: Exception, patience: float) -> str:
         case Nonsense():
             return str(error)
         case _:
-            return repr(error)
+            return told(error)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
+from bus.faults import place_of, told
 from bus.messages import Busy, Refused
-from bus.mongo import told
 from shop.child import ServerFailed
 from shop.settings import BadSettings
-
-SOURCE = Path(__file__).parent.parent
 
 
 def line(error: Exception) -> str:
@@ -29,15 +24,6 @@ def line(error: Exception) -> str:
         case BadSettings() | ServerFailed() | OSError() | UnicodeError():
             said = str(error)
         case _:
-            said = f"a fault of our own: {error!r} in {_place(error)}; please report it"
+            place = place_of(error) or "another package"
+            said = f"a fault of our own: {error!r} in {place}; please report it"
     return " ".join(said.split())
-
-
-def _place(error: Exception) -> str:
-    """Where in this project it happened."""
-    ours = [
-        f"{Path(frame.filename).relative_to(SOURCE)}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(SOURCE)
-    ]
-    return ours[-1] if ours else "another package"

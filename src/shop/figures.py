@@ -14,9 +14,9 @@ import structlog
 from prometheus_client import Gauge
 from pymongo.errors import PyMongoError
 
+from bus.faults import told
 from bus.messages import now
 from bus.metrics import REGISTRY
-from bus.mongo import told
 from bus.platform import Platform
 from ordering.contract import Status
 

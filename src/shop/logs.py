@@ -1,11 +1,12 @@
 """How the process writes its own log: JSON lines on stderr for machines, short lines for a
-terminal."""
+terminal. No line holds a secret or a word about a person, whatever went wrong."""
 
 from __future__ import annotations
 
 import logging
 import math
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,8 +15,21 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
+from bus.faults import traced
+from bus.here import here
+from shop.asked import ASKED, id_in
+
 QUIET = 30.0
 """Seconds in which a warning is not said again: while a server is away, everything warns."""
+
+ORDER_IDS = ("order_id", "reference", "reservation_id")
+"""What contexts call the order that a message is about."""
+
+FRANK = ("uvicorn", "opentelemetry", "py.warnings")
+"""Libraries whose words are told: they are about the process. Of all others only the place is,
+for their words may be about a person."""
+
+log = structlog.get_logger(__name__)
 
 
 class Seldom:
@@ -42,28 +56,85 @@ class Seldom:
         return event
 
 
-def set_up() -> None:
-    """Send structlog and the libraries' warnings to stderr."""
-    terminal = sys.stderr.isatty()
-    # A plain traceback: the pretty ones show the values of variables, and some are secrets.
-    renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+def whereabouts(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Add what is being worked on: the request, the trace, the order."""
+    found: dict[str, Any] = {}
+    if asked := ASKED.get(None):
+        found |= {"trace_id": asked.trace_id, "route": asked.route, "client": asked.client}
+    at_work = list(here())
+    for at in at_work[:1]:
+        found |= {"correlation": at.correlation, "causation": at.causation}
+        if at.traceparent:
+            found["trace_id"] = id_in(at.traceparent)
+    ids = (getattr(at.message, name, None) for at in at_work for name in ORDER_IDS)
+    found["order_id"] = next(filter(None, ids), None)
+    for name, value in found.items():
+        if value is not None:
+            event.setdefault(name, value)
+    return event
+
+
+def failures(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Tell of an error where it happened, and none of the values there."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = traced(error)
+    return event
+
+
+class Libraries(logging.Handler):
+    """What libraries warn of, in the same lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        said = f"{record.name} warns"
+        if record.name.startswith(FRANK):
+            said = record.getMessage().partition("\n")[0]  # what follows may be a traceback
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        say(
+            said,
+            library=record.name,
+            at=f"{record.module}:{record.lineno}",
+            exc_info=record.exc_info or None,
+        )
+
+
+def set_up(level: str) -> None:
+    """Send structlog, from this level on, and the libraries' warnings to stderr.
+
+    Libraries are never asked for more: they would tell of every command and address.
+    """
+    renderer: Any = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             Seldom(),
-            structlog.contextvars.merge_contextvars,
+            whereabouts,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderer,
+            failures,
+            renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, handlers=[Libraries()], force=True)
+    logging.captureWarnings(True)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _nobody_to_tell
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    name = failure.thread.name if failure.thread else None
+    log.error("thread.failed", thread=name, exc_info=failure.exc_value)
+
+
+def _nobody_to_tell(failure: Any) -> None:
+    log.error("unraisable", exc_info=failure.exc_value)

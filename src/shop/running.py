@@ -48,8 +48,8 @@ def assembled(settings: Settings) -> Shop:
 def located(*, stay: bool = False) -> Iterator[Settings]:
     """The settings, with the addresses of the embedded servers where none is set; they run until
     the end."""
-    logs.set_up()
     settings = load()
+    logs.set_up(settings.log_level)
     with embedded.servers(
         settings.data_dir,
         mongodb=settings.mongodb_url is None,

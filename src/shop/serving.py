@@ -121,9 +121,10 @@ def serve(
 def worker() -> Starlette:
     """The application of one of several workers, which finds its servers in the environment."""
     end_with_parent()
-    logs.set_up()
+    settings = load()
+    logs.set_up(settings.log_level)
     tune()
-    return served(load())
+    return served(settings)
 
 
 def served(settings: Settings) -> Starlette:

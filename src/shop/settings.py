@@ -143,6 +143,11 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sens
 
 _LENGTH = TypeAdapter[timedelta](Duration)
 
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+
 Whole = Annotated[NonNegativeInt, BeforeValidator(_whole)]
 
 
@@ -180,6 +185,7 @@ class Settings(BaseSettings):
     osrm_url: MapServer = Field(None, validate_default=True)
     geocoder: Literal["builtin"] = "builtin"
     transport: Literal["inprocess", "loopback"] = "inprocess"
+    log_level: LogLevel = "WARNING"
 
     tariff_threshold: Whole = 50_000
     tariff_free_distance_m: Whole = 30_000

@@ -11,7 +11,8 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-from bus.mongo import Document, told
+from bus.faults import told
+from bus.mongo import Document
 from bus.tasks import ended, in_thread
 
 EVERY = timedelta(minutes=1)

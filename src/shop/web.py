@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -21,11 +19,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from bus.mongo import told
+from bus.faults import told
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import EVENTS, Endpoint, read, waits
 from bus.sse import LEAVING, Leaving
+from shop.asked import ASKED
 from shop.doors import Doors
 from shop.observed import Observed
 from shop.openapi import openapi, page
@@ -62,7 +61,11 @@ def at_work(platform: Platform) -> Lifespan:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
-        await platform.start(work=True)
+        try:
+            await platform.start(work=True)
+        except Exception as error:
+            log.error("start.failed", exc_info=error)
+            raise
         try:
             yield {LEAVING: Leaving()}
         finally:
@@ -119,18 +122,19 @@ class Served:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        endpoint = self._endpoint
+        endpoint, asked = self._endpoint, ASKED.get()
         try:
             async with asyncio.timeout(PATIENCE + waits(request)):
                 principal = await self._doors.admitted(request, endpoint.scope)
-                ask = await read(endpoint, request, principal, traceparent_of(request))
+                asked.client = principal.name
+                ask = await read(endpoint, request, principal, asked.traceparent)
                 if endpoint.media == EVENTS:
                     ask = replace(ask, admitted=partial(self._still_admits, request))
                 return await endpoint.call(ask)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
-            return failed(request, error)
+            return failed(error)
 
     async def _still_admits(self, request: Request) -> bool:
         """Whether who was let in would be let in now; they stay while nobody can say."""
@@ -144,35 +148,19 @@ class Served:
         return True
 
 
-def failed(request: Request, error: Exception) -> Response:
+def failed(error: Exception) -> Response:
     """The answer to a request that could not be served, whatever it was."""
-    trace_id = trace_of(request)
+    trace_id = ASKED.get().trace_id
     if isinstance(error, PyMongoError | TimeoutError):
-        log.warning("request.database_away", path=request.scope["path"], error=told(error))
+        log.warning("request.database_away", error=told(error))
         return Problem(503, "busy", AWAY, headers={"Retry-After": "2"}).response(trace_id)
-    problem = problem_of(error)
-    return our_fault(request, error, trace_id) if problem is None else problem.response(trace_id)
-
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
-def traceparent_of(request: Request) -> str | None:
-    """The client's place in its trace (W3C Trace Context), if what it sent is one."""
-    sent = request.headers.get("traceparent")
-    return sent if sent is not None and _TRACEPARENT.fullmatch(sent) else None
-
-
-def trace_of(request: Request) -> str:
-    """The trace id that the client sent, or a fresh one."""
-    sent = traceparent_of(request)
-    return sent.split("-")[1] if sent else secrets.token_hex(16)
+    return (problem_of(error) or our_fault(error, trace_id)).response(trace_id)
 
 
 async def routing_problem(request: Request, error: Any) -> Response:
     """What Starlette itself refuses: no such path, or not with this method."""
     path = request.scope["path"][:200]
-    trace_id = trace_of(request)
+    trace_id = ASKED.get().trace_id
     if error.status_code != 405:
         detail = f"there is nothing at {path}: see /docs"
         return Problem(error.status_code, "no_such_path", detail).response(trace_id)
@@ -188,14 +176,8 @@ async def routing_problem(request: Request, error: Any) -> Response:
     )
 
 
-def our_fault(request: Request, error: Exception, trace_id: str) -> Response:
+def our_fault(error: Exception, trace_id: str) -> Problem:
     """An error that nobody foresaw. The log has it all, the client nothing but its number."""
-    log.error(
-        "request.failed",
-        method=request.method,
-        path=request.scope["path"],
-        trace_id=trace_id,
-        exc_info=error,
-    )
+    log.error("request.failed", exc_info=error)
     detail = f"something went wrong on our side; say {trace_id} when you report it"
-    return Problem(500, "internal_error", detail).response(trace_id)
+    return Problem(500, "internal_error", detail)

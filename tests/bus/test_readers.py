@@ -583,7 +583,7 @@ async def test_what_this_process_cannot_do_is_left_to_others(
     able.reader.feed.ring()
 
     await eventually(lambda: len(colleague.heard) == PARTITIONS)
-    assert broken.reader.fault == "an event of a newer release"
+    assert (broken.reader.fault or "").startswith("ValueError in bus/readers.py:")
 
 
 async def test_a_reader_survives_work_that_cannot_begin(

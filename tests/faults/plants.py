@@ -19,7 +19,7 @@ from bus import cache, mongo
 from bus.commits import Commit
 from bus.feed import Feed
 from bus.freshness import Freshness
-from bus.lanes import Share
+from bus.handling import Share
 from bus.leases import Lease, Leases
 from bus.pending import Pending
 from bus.rota import Rota

@@ -30,6 +30,7 @@ from shop import embedded
 from shop import figures as figures_module
 from shop.vitals import vitals
 from tests.counting import Figures, figure
+from tests.hanging import hanging
 from tests.shop.clients import Client, Running
 from tests.shop.commands import House, serving
 from tests.waiting import eventually
@@ -155,13 +156,10 @@ async def test_while_mongodb_hangs_it_is_there_and_quick(
     await metrics(anybody)
     counted = figure("storefold_counted_timestamp_seconds")
     pid = int(mongo.admin.command("serverStatus")["pid"])
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with hanging(pid):
         began = time.monotonic()
         shown = [await metrics(anybody) for _ in range(3)]
         assert time.monotonic() - began < 5
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert all("storefold_orders{" in each.text for each in shown)
     assert figure("storefold_counted_timestamp_seconds") == counted, "and says how old it is"
 
@@ -242,3 +240,4 @@ async def test_who_only_works_tells_how_it_goes_on_a_port_if_asked_to(house: Hou
         assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
         assert (await got(worker.address, "/v1/orders")).status_code == 404
         assert worker.ends(signal.SIGTERM, within=20) == 0
+        assert worker.lines == [f"ready to work {worker.address}\n"], "nobody asked for more"

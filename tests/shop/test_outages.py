@@ -3,11 +3,8 @@ lost."""
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -17,21 +14,12 @@ from redis import Redis
 
 from ordering.views import ORDERS
 from shop import embedded
+from tests.hanging import hanging
 from tests.shop.clients import Client, Running, basket, orders_of, problem
 from tests.waiting import eventually
 
 SOON = 8.0
 """Seconds within which every request is answered, with a patience of one second."""
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """A server that hangs: it keeps its connections and says nothing."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -62,7 +50,7 @@ async def test_without_redis_everything_works_and_reads_are_right(
 ) -> None:
     before = await web.becomes(await web.placed(), fulfillment_status="scheduled")
     assert await shop.platform.cache.get(ORDERS.cache_key(before["order_id"]))
-    with stopped(redis_pid):
+    with hanging(redis_pid):
         for order in (before, await web.placed()):
             assert order["status"] == "confirmed"
             path = f"/v1/orders/{order['order_id']}"
@@ -81,7 +69,7 @@ async def test_while_mongodb_hangs_requests_are_answered_in_time_and_then_done_o
 ) -> None:
     key = uuid4().hex
     monkeypatch.setattr("shop.web.PATIENCE", 1.0)
-    with stopped(mongod_pid):
+    with hanging(mongod_pid):
         started = time.monotonic()
         for answer in (
             await web.post("/v1/orders", basket(), idempotency_key=key),

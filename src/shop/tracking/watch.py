@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from bus.dispatch import Bus
+from bus.faults import told
 from bus.messages import Document, Query
 from bus.sse import Wake
 from delivery.contract import AwaitDelivery, Status
@@ -143,7 +144,7 @@ class Watch:
             try:
                 return await self._bus.ask(query)
             except Exception as error:
-                log.warning("watch.cannot_hear", order_id=self.order_id, error=repr(error))
+                log.warning("watch.cannot_hear", order_id=self.order_id, error=told(error))
                 await asyncio.sleep(PAUSE)
 
 
