@@ -17,6 +17,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 from pydantic import BaseModel
 
+from bus.faults import told
 from bus.tasks import in_thread
 
 REFRESH = 300.0
@@ -92,7 +93,7 @@ class Published:
                 self._keys = usable(await self._fetch())
             self._read_at = time.monotonic()
         except Exception as error:  # whatever it was: those that are known go on opening
-            log.warning("issuer.away", known=len(self._keys), error=str(error) or repr(error))
+            log.warning("issuer.away", known=len(self._keys), error=told(error))
         finally:
             self._reading = None
 
