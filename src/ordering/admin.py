@@ -110,7 +110,16 @@ def returns(opened: Open) -> typer.Typer:
         query = ListReturns.model_validate({"status": status, "order_id": order, "limit": limit})
         with opened() as running:
             found = running.run(_list(running, query))
-        columns = ["return_id", "order_id", "requested_at", "status", "items", "refund", "reason"]
+        columns = [
+            "return_id",
+            "order_id",
+            "requested_at",
+            "status",
+            "items",
+            "refund",
+            "reason",
+            "pickup",
+        ]
         show([_return(each, as_json) for each in found], columns, as_json=as_json)
 
     @app.command("show")
@@ -174,7 +183,12 @@ def _return(found: Mapping[str, Any], as_json: bool) -> dict[str, object]:
     if as_json:
         return told
     items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in found["items"])
-    return {**told, "items": items, "refund": money(found["refund"])}
+    row: dict[str, object] = {**told, "items": items, "refund": money(found["refund"])}
+    if pickup := found.get("pickup"):
+        window = pickup.get("window")
+        when = f", {window['from']} - {window['to']}" if window else ""
+        row["pickup"] = f"{pickup['delivery_id']} is {pickup['status']}{when}"
+    return row
 
 
 def _row(order: Mapping[str, Any]) -> dict[str, object]:

@@ -7,8 +7,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bus.messages import Command, Done, Id, Money, Page, Query, Text
-from ordering.contract import Item, NextAction, PlaceOrder, ReturnDocument, ReturnStatus, Slot
+from bus.messages import Command, Done, Id, Money, Page, Query, Text, Window
+from ordering.contract import (
+    Item,
+    NextAction,
+    PickupStatus,
+    PlaceOrder,
+    ReturnDocument,
+    ReturnStatus,
+    Slot,
+)
 
 AGREED_LINES = 1000
 """Lines of an order at agreed prices, at most."""
@@ -136,6 +144,20 @@ class ForgetBuyer(Command[None], name="ordering.ForgetBuyer"):
     be told."""
 
     buyer_id: Id
+
+
+class BookPickup(Step, name="ordering.BookPickup"):
+    """The goods of a return are to be fetched: have somebody come to the buyer's door."""
+
+    return_id: str
+
+
+class MovePickup(Step, name="ordering.MovePickup"):
+    """The delivery that fetches the goods of a return is so far."""
+
+    return_id: str
+    status: PickupStatus
+    window: Window | None = None
 
 
 class ApproveReturn(Command[Done[ReturnDocument]], name="ordering.ApproveReturn"):

@@ -22,6 +22,7 @@ from bus.messages import (
     Quantity,
     Query,
     Text,
+    Window,
 )
 
 Method = Literal["card", "store_credit"]
@@ -41,6 +42,10 @@ PaymentStatus = Literal[
 ]
 FulfillmentStatus = Literal["unfulfilled", "scheduled", "shipped", "delivered", "returned"]
 ReturnStatus = Literal["requested", "approved", "rejected", "received", "refunded"]
+
+PickupStatus = Literal["requested", "scheduled", "on_its_way", "arrived", "failed", "cancelled"]
+"""`arrived`: the goods are at the warehouse, where somebody is to look at them; `failed`: they stay
+with the buyer."""
 
 TERMINAL: frozenset[Status] = frozenset({"completed", "rejected", "expired", "cancelled"})
 
@@ -193,8 +198,23 @@ class ReturnedItem(Model):
     quantity: int
 
 
+class PickupWish(Model):
+    """The goods are to be fetched where they were brought to; in this window, if it matters."""
+
+    window: Window | None = None
+
+
+class Pickup(PickupWish):
+    """How the goods of a return are fetched: by which delivery, how far that is, and when they are
+    fetched, if that is agreed."""
+
+    delivery_id: str
+    status: PickupStatus = "requested"
+
+
 class ReturnDocument(Model):
-    """A return as the buyer sees it; `refund` is settled when the goods have been received."""
+    """A return as the buyer sees it; `refund` is settled when the goods have been received. A
+    `pickup` is there from the approval on, where one was asked for."""
 
     return_id: str
     order_id: str
@@ -204,18 +224,20 @@ class ReturnDocument(Model):
     refund: Money
     requested_at: datetime
     rejection: str | None = None
+    pickup: Pickup | None = None
 
 
 class RequestReturn(Command[Done[ReturnDocument]], name="ordering.RequestReturn"):
-    """Send these pieces of a completed order back.
+    """Send these pieces of a completed order back, or with a `pickup` have them fetched.
 
     Refused with `not_delivered`, `payment_under_way`, `order_ended`, `return_window_over`,
-    `not_in_order` and `too_many_returned`.
+    `not_in_order`, `too_many_returned` and `pickup_window_over`.
     """
 
     order_id: Id
     items: Basket
     reason: Text
+    pickup: PickupWish | None = None
 
 
 class ReturnList(Model):
@@ -229,6 +251,14 @@ class GetReturns(Query[tuple[ReturnDocument, ...]], name="ordering.GetReturns"):
     """The returns of an order, newest first. Refused with `unknown_order`."""
 
     order_id: Id
+
+
+class GetPickup(Query[Document], name="ordering.GetPickup"):
+    """The delivery that fetches the goods of a return. Refused with `unknown_order`,
+    `unknown_return` and, if nobody fetches them, `no_pickup`."""
+
+    order_id: Id
+    return_id: Id
 
 
 class GetOrder(Query[Document], name="ordering.GetOrder"):

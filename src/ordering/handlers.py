@@ -50,6 +50,9 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.SettleReturn: lambda order, step: return_rules.settle(
         order, step.return_id, step.amount, now()
     ),
+    steps.MovePickup: lambda order, step: return_rules.move_pickup(
+        order, step.return_id, step.status, step.window, now()
+    ),
 }
 """The steps of an order's life, and the rule that decides each."""
 

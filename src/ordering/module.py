@@ -17,6 +17,7 @@ from ordering.contract import (
     GetHistory,
     GetOrder,
     GetOrderAsOf,
+    GetPickup,
     GetReturns,
     ListOrders,
     PayOrder,
@@ -51,10 +52,10 @@ def register(
     )
     lists = home.view(ORDERS)
     reads = Reads(home, lists)
-    back = ReturnReads(home, home.view(RETURNS))
+    back = ReturnReads(bus, home, home.view(RETURNS))
     places = Placing(bus, home, expiry, reservation_ttl)
     does = Handlers(bus, home)
-    takes_back = ReturnHandlers(home, terms)
+    takes_back = ReturnHandlers(bus, home, terms)
     forgets = BuyerHandlers(home, lists)
 
     bus.handle(QuoteBasket, places.quote)
@@ -70,12 +71,14 @@ def register(
     bus.handle(GetHistory, reads.history)
     bus.handle(RequestReturn, takes_back.request)
     bus.handle(GetReturns, back.of_order)
+    bus.handle(GetPickup, back.pickup)
     bus.handle(steps.ApproveReturn, takes_back.approve)
     bus.handle(steps.RejectReturn, takes_back.reject)
     bus.handle(steps.ReceiveReturn, takes_back.receive)
     bus.handle(steps.GetReturn, back.get)
     bus.handle(steps.ListReturns, back.list)
     bus.handle(steps.BookDelivery, does.book_delivery)
+    bus.handle(steps.BookPickup, takes_back.book_pickup)
     bus.handle(steps.CheckForgettable, forgets.check)
     bus.handle(steps.ForgetBuyer, forgets.forget)
     for step, rule in STEPS.items():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bus.messages import Command, Window
 from bus.policies import CallOff, Later, Policy, Schedule
 from catalog import contract as catalog
 from delivery import contract as delivery
 from ordering import commands as steps
-from ordering.contract import NextAction, ReturnedItem, Slot
+from ordering import pickups
+from ordering.contract import NextAction, PickupStatus, ReturnedItem, Slot
 from ordering.order import (
     CancellationRequested,
     GoodsGone,
@@ -21,7 +23,7 @@ from ordering.order import (
     OrderShipped,
     PaymentRequested,
 )
-from ordering.returns import ReturnReceived
+from ordering.returns import PickupCalledOff, PickupRequested, ReturnReceived
 from payment import contract as payment
 
 Orders = list[Any]
@@ -147,6 +149,38 @@ def on_return_received(event: ReturnReceived) -> Orders:
     ]
 
 
+def on_pickup_requested(event: PickupRequested) -> Orders:
+    """Somebody has to fetch the goods of a return."""
+    return [steps.BookPickup(order_id=event.order_id, return_id=event.return_id)]
+
+
+def on_pickup_called_off(event: PickupCalledOff) -> Orders:
+    """Nobody need come for them any more."""
+    return [
+        delivery.CancelDelivery(
+            delivery_id=event.delivery_id, reference=event.order_id, kind="return"
+        )
+    ]
+
+
+def heard(bringing: Policy, fetching: PickupStatus) -> Policy:
+    """What a delivery's news lead to: of one that brings an order, or that fetches a return."""
+
+    def policy(event: Any) -> Iterable[Command[Any]]:
+        if event.kind == "delivery":
+            return bringing(event)
+        return [
+            steps.MovePickup(
+                order_id=event.reference,
+                return_id=pickups.return_id(event.delivery_id),
+                status=fetching,
+                window=_window(getattr(event, "slot", None)),
+            )
+        ]
+
+    return policy
+
+
 def expire_in_time(event: OrderPlaced) -> Later:
     """Nobody waits for the money for ever."""
     due = steps.ExpireOrder(order_id=event.order_id)
@@ -167,6 +201,10 @@ def _freed(order_id: str, slot_id: str | None) -> Orders:
     return [] if slot_id is None else [delivery.FreeSlot(slot_id=slot_id, reference=order_id)]
 
 
+def _window(slot: delivery.Slot | None) -> Window | None:
+    return Window.model_validate(slot.model_dump(exclude={"slot_id"})) if slot else None
+
+
 def _slot(slot: delivery.Slot | None) -> Slot | None:
     return Slot.model_validate(slot.model_dump()) if slot else None
 
@@ -182,6 +220,8 @@ POLICIES: Mapping[type[Any], Policy] = {
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
     ReturnReceived: on_return_received,
+    PickupRequested: on_pickup_requested,
+    PickupCalledOff: on_pickup_called_off,
     catalog.StockReserved: on_reserved,
     catalog.StockDenied: lambda e: [
         steps.RejectOrder(order_id=e.reservation_id, reason=e.reason, skus=e.skus)
@@ -206,13 +246,20 @@ POLICIES: Mapping[type[Any], Policy] = {
     payment.PaymentLapsed: lambda e: [
         steps.AbandonOrder(order_id=e.reference, reason="authorization_expired")
     ],
-    delivery.DeliveryScheduled: lambda e: [
-        steps.ArrangeDelivery(order_id=e.reference, slot=_slot(e.slot))
-    ],
-    delivery.DeliveryPickedUp: lambda e: [steps.ShipOrder(order_id=e.reference)],
-    delivery.DeliveryDelivered: lambda e: [steps.DeliverOrder(order_id=e.reference)],
-    delivery.DeliveryCancelled: lambda e: [steps.CallOffDelivery(order_id=e.reference)],
-    delivery.DeliveryReturned: lambda e: [steps.TakeBack(order_id=e.reference)],
+    delivery.DeliveryScheduled: heard(
+        lambda e: [steps.ArrangeDelivery(order_id=e.reference, slot=_slot(e.slot))], "scheduled"
+    ),
+    delivery.DeliveryRescheduled: heard(lambda e: [], "scheduled"),
+    delivery.DeliveryPickedUp: heard(
+        lambda e: [steps.ShipOrder(order_id=e.reference)], "on_its_way"
+    ),
+    delivery.DeliveryDelivered: heard(
+        lambda e: [steps.DeliverOrder(order_id=e.reference)], "arrived"
+    ),
+    delivery.DeliveryCancelled: heard(
+        lambda e: [steps.CallOffDelivery(order_id=e.reference)], "cancelled"
+    ),
+    delivery.DeliveryReturned: heard(lambda e: [steps.TakeBack(order_id=e.reference)], "failed"),
 }
 """The checkout, in one table: what is done when this has happened."""
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bus.context import Context
+from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, now
+from delivery.contract import Packed, SchedulePickup
 from ordering import commands as steps
 from ordering import return_rules, return_views
 from ordering.contract import RequestReturn, ReturnDocument
@@ -15,14 +17,15 @@ from ordering.handlers import decide
 from ordering.order import Order
 from ordering.return_rules import Terms, find, order_id_of, unknown
 from ordering.returns import Return
-from ordering.rules import Events
+from ordering.rules import Events, known
 from ordering.views import orders
 
 
 class ReturnHandlers:
     """The commands about returns; `terms` are the shop's."""
 
-    def __init__(self, home: Context, terms: Terms) -> None:
+    def __init__(self, bus: Bus, home: Context, terms: Terms) -> None:
+        self._bus = bus
         self._home = home
         self._terms = terms
 
@@ -32,7 +35,9 @@ class ReturnHandlers:
         """The buyer wants to send something back; the answer is the return as requested."""
 
         def rule(order: Order) -> Events:
-            return return_rules.request(order, command.items, command.reason, self._terms, now())
+            return return_rules.request(
+                order, command.items, command.reason, self._terms, now(), command.pickup
+            )
 
         decided = await decide(self._home, command.order_id, rule, envelope)
         return return_views.as_requested(decided)
@@ -65,6 +70,26 @@ class ReturnHandlers:
             lambda order, found: return_rules.receive(order, found, command.write_off, now()),
             envelope,
         )
+
+    async def book_pickup(
+        self, command: steps.BookPickup, envelope: Envelope[steps.BookPickup]
+    ) -> None:
+        """Have the goods fetched where the order was brought to; no event here tells the
+        address."""
+        state = (await self._home.streams.load(orders(command.order_id))).state
+        order = known(state, command.order_id)
+        found = find(order, command.return_id)
+        if found is None or found.pickup is None:
+            raise unknown(command.return_id)
+        wanted = SchedulePickup(
+            delivery_id=found.pickup.delivery_id,
+            reference=order.order_id,
+            warehouse_id=order.warehouse_id,
+            origin=order.destination,
+            window=found.pickup.window,
+            items=tuple(Packed(sku=item.sku, quantity=item.quantity) for item in found.items),
+        )
+        await self._bus.deliver(envelope.leads_to(wanted, wanted.type_name, 0))
 
     async def _decide(
         self, return_id: str, rule: Callable[[Order, Return], Events], envelope: Envelope[Any]

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, NoReturn
 
-from bus.messages import Money, NotFound, Refused
-from ordering.contract import Item, ReturnedItem
+from bus.messages import Money, NotFound, Refused, Window
+from ordering import pickups
+from ordering.contract import Item, PickupStatus, PickupWish, ReturnedItem
 from ordering.order import Order
 from ordering.returns import (
     Return,
@@ -39,10 +40,16 @@ class Terms(NamedTuple):
 
 
 def request(
-    order: Order, items: Sequence[Item], reason: str, terms: Terms, now: datetime
+    order: Order,
+    items: Sequence[Item],
+    reason: str,
+    terms: Terms,
+    now: datetime,
+    pickup: PickupWish | None = None,
 ) -> Events:
-    """The buyer wants to send these pieces of the order back."""
+    """The buyer wants to send these pieces of the order back, or to have them fetched."""
     check_returnable(order, terms, now)
+    pickups.check_window(pickup, now)
     back = pieces(items)
     claimed = pieces(*(each.items for each in order.returns if each.status != "rejected"))
     check_quantities(order, back, claimed)
@@ -53,18 +60,19 @@ def request(
         reason=reason,
         buyer_id=order.buyer_id,
         refund=refund_for(order, back, claimed),
+        pickup=pickup,
         at=now,
     )
     if requested.refund.amount > terms.auto_approve:
         return [requested]
-    return [requested, _approved(requested, BY_RULE, now)]
+    return [requested, *_approved(requested, BY_RULE, now)]
 
 
 def approve(found: Return, by: str, now: datetime) -> Events:
     """The buyer may send the goods."""
     if found.status == "rejected":
         _already_rejected(found)
-    return [_approved(found, by, now)] if found.status == "requested" else []
+    return _approved(found, by, now) if found.status == "requested" else []
 
 
 def reject(found: Return, reason: str, now: datetime) -> Events:
@@ -79,7 +87,8 @@ def reject(found: Return, reason: str, now: datetime) -> Events:
     if found.status == "rejected":
         return []
     return [
-        ReturnRejected(order_id=found.order_id, return_id=found.return_id, reason=reason, at=now)
+        ReturnRejected(order_id=found.order_id, return_id=found.return_id, reason=reason, at=now),
+        *pickups.call_off(found, now),
     ]
 
 
@@ -101,7 +110,8 @@ def receive(order: Order, found: Return, write_off: Sequence[Item], now: datetim
         at=now,
     )
     # No gateway gives nothing back.
-    return [came_back] if refund.amount else [came_back, _refunded(found, refund, now)]
+    paid = [] if refund.amount else [_refunded(found, refund, now)]
+    return [came_back, *paid, *pickups.call_off(found, now)]
 
 
 def settle(order: Order, return_id: str, amount: Money, now: datetime) -> Events:
@@ -110,6 +120,14 @@ def settle(order: Order, return_id: str, amount: Money, now: datetime) -> Events
     if found is None or not found.received:
         raise too_early(order, "settle")
     return [_refunded(found, amount, now)] if found.status == "received" else []
+
+
+def move_pickup(
+    order: Order, return_id: str, status: PickupStatus, window: Window | None, now: datetime
+) -> Events:
+    """The delivery that fetches the goods of a return tells how far it is."""
+    found = find(order, return_id)
+    return [] if found is None else pickups.move(found, status, window, now)
 
 
 def refund_for(order: Order, back: Counter[str], before: Counter[str]) -> Money:
@@ -235,8 +253,9 @@ def as_items(counted: Mapping[str, int]) -> tuple[ReturnedItem, ...]:
     return tuple(ReturnedItem(sku=sku, quantity=quantity) for sku, quantity in counted.items())
 
 
-def _approved(found: ReturnRequested | Return, by: str, now: datetime) -> ReturnApproved:
-    return ReturnApproved(order_id=found.order_id, return_id=found.return_id, by=by, at=now)
+def _approved(found: ReturnRequested | Return, by: str, now: datetime) -> Events:
+    approved = ReturnApproved(order_id=found.order_id, return_id=found.return_id, by=by, at=now)
+    return [approved, *pickups.arrange(found, now)]
 
 
 def _refunded(found: Return, amount: Money, now: datetime) -> ReturnRefunded:

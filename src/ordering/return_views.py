@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from bus.context import Context
+from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Busy, Done, Page
+from bus.messages import Busy, Document, Done, NotFound, Page, Principal
 from bus.streams import Decided
 from bus.views import Documents, View
+from delivery.contract import GetDelivery
 from ordering import returns
 from ordering.commands import GetReturn, ListReturns
-from ordering.contract import GetReturns, ReturnDocument
+from ordering.contract import GetPickup, GetReturns, ReturnDocument
 from ordering.order import Order
 from ordering.return_rules import find, order_id_of, unknown
 from ordering.returns import Return, ReturnEvent
@@ -21,7 +23,7 @@ from ordering.views import may_see, orders
 
 RETURNS: View[Return] = View(
     name="returns",
-    version=1,
+    version=2,
     shape=Return,
     ids=dict.fromkeys(get_args(ReturnEvent), lambda event: str(event.return_id)),
     evolve=returns.evolve,
@@ -45,6 +47,7 @@ def present(found: Return) -> ReturnDocument:
         refund=found.refund,
         requested_at=found.requested_at,
         rejection=found.rejection,
+        pickup=found.pickup,
     )
 
 
@@ -76,7 +79,8 @@ def done(decided: Decided[Order], return_id: str) -> Done[ReturnDocument]:
 class ReturnReads:
     """The queries about returns."""
 
-    def __init__(self, home: Context, lists: Documents[Return]) -> None:
+    def __init__(self, bus: Bus, home: Context, lists: Documents[Return]) -> None:
+        self._bus = bus
         self._home = home
         self._lists = lists
 
@@ -84,10 +88,21 @@ class ReturnReads:
         self, query: GetReturns, envelope: Envelope[GetReturns]
     ) -> tuple[ReturnDocument, ...]:
         """The returns of the asker's order, newest first."""
-        order = (await self._home.streams.newest(orders(query.order_id))).state
-        if order is None or not may_see(envelope.principal, order.client):
-            order = known(None, query.order_id)
+        order = await self._own(query.order_id, envelope.principal)
         return tuple(present(each) for each in reversed(order.returns))
+
+    async def pickup(self, query: GetPickup, envelope: Envelope[GetPickup]) -> Document:
+        """The delivery that fetches the goods of a return of the asker's order."""
+        order = await self._own(query.order_id, envelope.principal)
+        found = find(order, query.return_id)
+        if found is None:
+            raise unknown(query.return_id)
+        if found.pickup is None:
+            raise NotFound(
+                "no_pickup",
+                f"nobody fetches the goods of return {found.return_id}: the buyer sends them",
+            )
+        return await self._bus.ask(GetDelivery(delivery_id=found.pickup.delivery_id), envelope)
 
     async def get(self, query: GetReturn, envelope: Envelope[GetReturn]) -> ReturnDocument:
         """One return, from its order's stream."""
@@ -116,3 +131,10 @@ class ReturnReads:
             ),
             has_more=len(found) > query.limit,
         )
+
+    async def _own(self, order_id: str, principal: Principal) -> Order:
+        """The asker's order."""
+        order = (await self._home.streams.newest(orders(order_id))).state
+        if order is None or not may_see(principal, order.client):
+            return known(None, order_id)
+        return order

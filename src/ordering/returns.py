@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from bus.messages import Event, Money, PersonalText
-from ordering.contract import Item, PricedItem, ReturnedItem, ReturnStatus
+from bus.messages import Event, Money, PersonalText, Window
+from ordering.contract import (
+    Item,
+    Pickup,
+    PickupStatus,
+    PickupWish,
+    PricedItem,
+    ReturnedItem,
+    ReturnStatus,
+)
 
 
 class Happened(Event):
@@ -28,6 +36,7 @@ class ReturnRequested(Happened, name="ordering.ReturnRequested", whose="buyer_id
     reason: PersonalText
     refund: Money
     buyer_id: str | None = None
+    pickup: PickupWish | None = None
 
 
 class ReturnApproved(Happened, name="ordering.ReturnApproved"):
@@ -58,12 +67,41 @@ class ReturnRefunded(Happened, name="ordering.ReturnRefunded"):
     amount: Money
 
 
-ReturnEvent = ReturnRequested | ReturnApproved | ReturnRejected | ReturnReceived | ReturnRefunded
+class PickupRequested(Happened, name="ordering.PickupRequested"):
+    """The goods are to be fetched at the buyer's door, by this delivery."""
+
+    delivery_id: str
+
+
+class PickupMoved(Happened, name="ordering.PickupMoved"):
+    """So far it has come with fetching them, or it is agreed when that will be."""
+
+    status: PickupStatus
+    window: Window | None = None
+
+
+class PickupCalledOff(Happened, name="ordering.PickupCalledOff"):
+    """Nobody need fetch them any more."""
+
+    delivery_id: str
+
+
+PickupEvent = PickupRequested | PickupMoved | PickupCalledOff
+
+ReturnEvent = (
+    ReturnRequested
+    | ReturnApproved
+    | ReturnRejected
+    | ReturnReceived
+    | ReturnRefunded
+    | PickupEvent
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A return as it stands; `refund` is what is owed for it once it has been received."""
+    """A return as it stands; `refund` is what is owed for it once it has been received, and `wish`
+    how the buyer would have the goods fetched, if so."""
 
     return_id: str
     order_id: str
@@ -76,6 +114,8 @@ class Return:
     buyer_id: str | None = None
     rejection: str | None = None
     write_off: tuple[ReturnedItem, ...] = ()
+    wish: PickupWish | None = None
+    pickup: Pickup | None = None
 
     @property
     def received(self) -> bool:
@@ -95,6 +135,7 @@ def evolve(before: Return | None, event: ReturnEvent) -> Return:
             refund=event.refund,
             requested_at=event.at,
             updated_at=event.at,
+            wish=event.pickup,
         )
     if before is None:
         raise ValueError(f"{event.type_name} before the return was requested")
@@ -108,8 +149,21 @@ def evolve(before: Return | None, event: ReturnEvent) -> Return:
             return replace(now, status="received", refund=refund, write_off=write_off)
         case ReturnRefunded():
             return replace(now, status="refunded")
+        case PickupRequested(delivery_id=delivery_id):
+            wished = now.wish.window if now.wish is not None else None
+            return replace(now, pickup=Pickup(delivery_id=delivery_id, window=wished))
+        case PickupMoved(status=status, window=window):
+            return replace(now, pickup=_moved(now.pickup, status, window))
+        case PickupCalledOff():
+            return replace(now, pickup=_moved(now.pickup, "cancelled", None))
         case _:
             assert_never(event)
+
+
+def _moved(pickup: Pickup | None, status: PickupStatus, window: Window | None) -> Pickup | None:
+    if pickup is None:
+        return None
+    return pickup.model_copy(update={"status": status, "window": window or pickup.window})
 
 
 def after(returns: tuple[Return, ...], event: ReturnEvent) -> tuple[Return, ...]:

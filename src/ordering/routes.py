@@ -15,6 +15,7 @@ from ordering.contract import (
     CancelOrder,
     GetHistory,
     GetOrder,
+    GetPickup,
     GetReturns,
     Happenings,
     ListOrders,
@@ -152,6 +153,15 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             GetReturns,
             ReturnDocument,
             listed=True,
+        ),
+        row(
+            "GET",
+            "/v1/orders/{order_id}/returns/{return_id}/pickup",
+            "shop",
+            get,
+            "The delivery that fetches the goods of a return",
+            GetPickup,
+            DeliveryDocument,
         ),
         row(
             "GET",

@@ -67,6 +67,7 @@ from tests.golden import slots
 from tests.golden.deliveries import DELIVERIES
 from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering import histories as ordering
+from tests.ordering.fetching import FETCHING
 from tests.ordering.histories import SHAPES as ORDERS
 from tests.payment import histories as payment
 
@@ -161,7 +162,7 @@ REROUTED: list[Event] = [
 ]
 
 SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
-    "ordering": {**ORDERS, "rerouted": REROUTED, **slots.ORDERS},
+    "ordering": {**ORDERS, **FETCHING, "rerouted": REROUTED, **slots.ORDERS},
     "payment": {
         "paying": [payment.requested()],
         "declined": [payment.requested(), payment.declined()],

@@ -12,6 +12,7 @@ import delivery.contract
 import payment.contract
 from bus.dispatch import context_of
 from bus.messages import Command, Event
+from bus.messages import Window as Period
 from bus.policies import CallOff, Later
 from catalog.contract import (
     AllocateStock,
@@ -29,15 +30,19 @@ from catalog.contract import (
 )
 from delivery.contract import (
     CancelDelivery,
+    DeliveryAssigned,
+    DeliveryAttemptFailed,
     DeliveryCancelled,
     DeliveryDelivered,
     DeliveryPickedUp,
+    DeliveryRescheduled,
     DeliveryReturned,
     DeliveryScheduled,
     FreeSlot,
 )
 from delivery.contract import Slot as Window
 from ordering import commands as steps
+from ordering.contract import PickupStatus
 from ordering.handlers import STEPS
 from ordering.order import OrderEvent
 from ordering.policies import POLICIES, SCHEDULES
@@ -56,6 +61,7 @@ from payment.contract import (
 from payment.contract import Means as PaymentMeans
 from payment.contract import NextAction as PaymentAction
 from payment.contract import PaymentDeclined as Declined
+from tests.ordering.fetching import STAYS, WANTED
 from tests.ordering.histories import (
     ACTION,
     CANCELLED,
@@ -102,6 +108,15 @@ def scheduled(slot: Window | None) -> DeliveryScheduled:
         slot=slot,
     )
 
+
+FETCHES: Any = {"delivery_id": "dlv_r1_1", "reference": "ord_1", "kind": "return"}
+
+
+def fetched(status: PickupStatus, window: Period | None = None) -> steps.MovePickup:
+    return steps.MovePickup(order_id="ord_1", return_id="ret_1_1", status=status, window=window)
+
+
+WHEN = Period.model_validate({"from": START, "to": EXPIRY})
 
 TABLE: list[tuple[Event, list[Command[Any]]]] = [
     (
@@ -226,11 +241,26 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
         DeliveryCancelled(delivery_id="dlv_1", reference="ord_1"),
         [steps.CallOffDelivery(order_id="ord_1")],
     ),
+    (
+        DeliveryRescheduled(delivery_id="dlv_1", reference="ord_1", attempt=1, slot=WINDOW, at=NOW),
+        [],
+    ),
+    (WANTED, [steps.BookPickup(order_id="ord_1", return_id="ret_1_1")]),
+    (STAYS, [CancelDelivery(delivery_id="dlv_r1_1", reference="ord_1", kind="return")]),
+    (scheduled(None).model_copy(update=FETCHES), [fetched("scheduled")]),
+    (scheduled(WINDOW).model_copy(update=FETCHES), [fetched("scheduled", WHEN)]),
+    (DeliveryRescheduled(**FETCHES, attempt=1, slot=WINDOW, at=NOW), [fetched("scheduled", WHEN)]),
+    (DeliveryPickedUp(**FETCHES, at=NOW), [fetched("on_its_way")]),
+    (DeliveryDelivered(**FETCHES, at=NOW), [fetched("arrived")]),
+    (DeliveryReturned(**FETCHES, at=NOW), [fetched("failed")]),
+    (DeliveryCancelled(**FETCHES), [fetched("cancelled")]),
 ]
 
 UNHEARD = {
     ReservationLapsed: "the order's own timer expires it; one that is paid by then asks for the "
     "stock again, and hears AllocationFailed when it is gone",
+    DeliveryAssigned: "whoever brings it, the order waits for the goods to be picked up",
+    DeliveryAttemptFailed: "the goods are still on their way; delivery has them brought again",
     StockRanLow: "the shop's own people order more; no order is short of anything yet",
 }
 """Public events of the other contexts that move no order, and why."""
@@ -250,6 +280,7 @@ NOTHING_FOLLOWS = {
     "ReturnApproved": "it is the buyer's turn",
     "ReturnRejected": "nothing goes back",
     "ReturnRefunded": "done",
+    "PickupMoved": "it is the carrier's turn, or somebody at the warehouse has to look",
 }
 """An order's own events from which nothing follows, and why."""
 
@@ -265,7 +296,7 @@ def test_every_policy_is_in_the_table() -> None:
 
 def public_events(contract: ModuleType) -> Iterable[type[Event]]:
     for _, thing in inspect.getmembers(contract, inspect.isclass):
-        if issubclass(thing, Event) and thing.__module__ == contract.__name__:
+        if issubclass(thing, Event) and thing.type_name and thing.__module__ == contract.__name__:
             yield thing
 
 
@@ -292,4 +323,4 @@ def test_an_order_expires_in_time_unless_it_gets_on_before() -> None:
 def test_every_step_that_a_policy_sends_is_handled() -> None:
     sent = {type(command) for _, commands in TABLE for command in commands} | {steps.ExpireOrder}
     own = {command for command in sent if context_of(command) == "ordering"}
-    assert own - {steps.BookDelivery} == set(STEPS)
+    assert own - {steps.BookDelivery, steps.BookPickup} == set(STEPS)

@@ -16,6 +16,7 @@ import httpx
 
 from bus.rest import Endpoint
 from tests.shop.clients import Body, Client, completed
+from tests.waiting import eventually
 
 Ids = dict[str, str]
 """Parameters in a path."""
@@ -60,6 +61,21 @@ async def delivered(scene: Scene) -> Ids:
     return ids(await completed(scene.web, scene.carrier))
 
 
+async def to_be_fetched(scene: Scene) -> Ids:
+    """A return whose goods somebody fetches."""
+    about = await delivered(scene)
+    path = f"/v1/orders/{about['order_id']}/returns"
+    mug = {"items": [{"sku": "MUG-BLUE", "quantity": 1}], "reason": "chipped", "pickup": {}}
+    sent_back = (await scene.web.post(path, mug)).json()
+    fetched = f"{path}/{sent_back['return_id']}/pickup"
+    await eventually(lambda: is_there(scene.web, fetched))
+    return {**about, "return_id": sent_back["return_id"]}
+
+
+async def is_there(client: Client, path: str) -> Any:
+    return (await client.get(path)).status_code == 200
+
+
 def ids(order: Body) -> Ids:
     return {name: order[name] for name in ("order_id", "delivery_id")}
 
@@ -101,6 +117,7 @@ ROWS: dict[str, Case] = {
     "POST /v1/orders/{order_id}/payment": own(declined, other={"token": "pm_fault_slow"}),
     "POST /v1/orders/{order_id}/returns": own(delivered, other={"reason": "too blue"}),
     "GET /v1/orders/{order_id}/returns": own(placed),
+    "GET /v1/orders/{order_id}/returns/{return_id}/pickup": own(to_be_fetched),
     "GET /v1/orders/{order_id}/history": own(placed),
     "GET /v1/orders/{order_id}/delivery": own(placed),
     "GET /v1/orders/{order_id}/events": own(delivered),  # so that it ends

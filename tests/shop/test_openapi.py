@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bus.rest import SIGNED, Endpoint
 from tests.shop.clients import Client, Running, basket
+from tests.shop.rows import Scene, to_be_fetched
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ async def test_what_is_answered_is_as_it_says_and_its_examples_work(
     shop: Running, web: Client, carrier: Client
 ) -> None:
     ids = {"product_id": "mug", "order_id": "", "delivery_id": "", "buyer_id": "b1", "n": "1"}
-    ids |= {"gateway": "stripe"}
+    ids |= {"gateway": "stripe", "return_id": ""}
     rows = sorted(shop.endpoints, key=lambda row: (row.path != "/v1/orders", row.method == "GET"))
     assert rows[0].creates
     seen, sent_back = 0, ""
@@ -139,6 +140,8 @@ async def test_what_is_answered_is_as_it_says_and_its_examples_work(
             sent_back = path
         if row.listed and row.path.endswith("/returns"):
             path = sent_back
+        if row.path.endswith("/pickup"):
+            path = row.path.format(**await to_be_fetched(Scene(web, carrier)))
         if row.method == "GET":
             answer = await client.get(path)
         else:
