@@ -74,11 +74,11 @@ def test_whoever_follows_the_guide_has_a_new_context(copy: Path) -> None:
     assert len(files) == 9
     modules = [file for file in files if file.endswith(".py")]
     tests = [file for file in files if "/tests/reviews/" in file]
-    matrix = "tests/shop/test_scopes.py"
+    matrix = ("tests/shop/test_scopes.py", "tests/shop/test_idempotency.py")
     assert run(copy, "-c", _SURFACE).count("/v1/products/{product_id}/reviews") == 2
-    tried = run(copy, "-m", "pytest", "-q", *tests, matrix, "-k", "reviews or missing")
+    tried = run(copy, "-m", "pytest", "-q", *tests, *matrix, "-k", "reviews or every_command")
     passed = re.findall(r"(\d+) passed", tried)
-    assert int(passed[0]) > 20, "three of its own, and each of its rows with every kind of key"
+    assert int(passed[0]) > 20, "its own, its rows with every kind of key, and twins"
     lint = "from importlinter.cli import *; lint_imports_command(['--no-cache'])"
     assert " 0 broken" in run(copy, "-c", lint)
     run(copy, "-m", "ruff", "check", *modules)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -162,9 +161,9 @@ async def read(
         correlation=new_id(),  # a twin's is another one: so the log can tell whose a decision was
         principal=principal,
         traceparent=traceparent,
-        fingerprint=hashlib.blake2b(message.model_dump_json().encode(), digest_size=16).hexdigest()
-        if key
-        else None,
+        # With the key, which is not kept: of the body alone, an address that was erased could be
+        # guessed until its hash is this one.
+        fingerprint=derived_id("body", key, message.model_dump_json()) if key else None,
         if_version=if_match(http),
     )
     return Ask(http, principal, envelope)

@@ -287,6 +287,7 @@ def test_the_same_key_is_the_same_command_and_another_body_another_fingerprint(
     assert same.correlation != first.correlation, "or the log could not tell twins apart"
     assert other_body.id == first.id
     assert other_body.fingerprint != first.fingerprint
+    assert other_key.fingerprint != first.fingerprint, "it tells nothing of a body by itself"
     assert len({first.id, other_key.id, *(each.id for each in elsewhere)}) == 4
 
 

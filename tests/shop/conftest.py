@@ -106,3 +106,9 @@ async def web(shop: Running) -> Client:
 async def carrier(shop: Running) -> Client:
     """A carrier."""
     return await shop.client("carrier")
+
+
+@pytest.fixture
+def issuer() -> issuers.Known:
+    """An issuer of tokens that is trusted."""
+    return issuers.Known()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import httpx
 
@@ -35,6 +36,15 @@ About = Callable[[Scene], Awaitable[Ids]]
 async def nothing(scene: Scene) -> Ids:
     """It is about nothing in particular."""
     return {}
+
+
+def fresh(name: str) -> About:
+    """Something that nobody has heard of yet."""
+
+    async def about(scene: Scene) -> Ids:
+        return {name: f"new-{uuid4().hex}"}
+
+    return about
 
 
 async def placed(scene: Scene) -> Ids:
@@ -130,7 +140,7 @@ ROWS: dict[str, Case] = {
     "POST /v1/deliveries/{delivery_id}/checkpoints": own(
         taken, "unknown_delivery", {"note": "at the ramp"}
     ),
-    "GET /v1/balances/{buyer_id}": everybodys(buyer_id="buyer-1"),
+    "GET /v1/balances/{buyer_id}": everybodys(fresh("buyer_id")),
     "POST /v1/payments/webhooks/{gateway}": signed(404, "unknown_gateway", gateway="stripe"),
 }
 

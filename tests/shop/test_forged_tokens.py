@@ -29,12 +29,6 @@ from tests.shop.issuers import (
     token,
 )
 
-
-@pytest.fixture
-def issuer() -> Known:
-    return Known()
-
-
 # What is not signed by the issuer, however much it looks like it.
 
 

@@ -27,11 +27,6 @@ from tests.shop.issuers import (
 from tests.waiting import eventually
 
 
-@pytest.fixture
-def issuer() -> Known:
-    return Known()
-
-
 @pytest.mark.parametrize("kid", SIGNED)
 async def test_whom_the_issuer_knows_is_let_in(issuer: Known, kid: str) -> None:
     assert await issuer.who(token(kid)) == ["shop:jwt:web"]
