@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from shop import embedded
+from tests.map_server import Maps, mapped
 from tests.osrm import built, routed
 
 _numbers = itertools.cycle(range(16))  # a Redis has 16 databases
@@ -46,6 +47,13 @@ def osrm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real OSRM with the roads of Liechtenstein, started when first asked for."""
     with routed(built(tmp_path_factory.mktemp("osrm"))) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def map_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maps]:
+    """Nominatim and Google, in a process of the tests' own."""
+    with mapped(tmp_path_factory.mktemp("maps")) as running:
+        yield running
 
 
 @pytest.fixture

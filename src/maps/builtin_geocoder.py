@@ -1,4 +1,4 @@
-"""Says where an address is: at the position it carries, else in the middle of its town."""
+"""Says where an address is: in the middle of its town."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from bus.messages import Address, Position, Refused
+from bus.messages import Address, Position
 from maps import gazetteer
 from maps.contract import Place
 from maps.gazetteer import Gazetteer
@@ -17,25 +17,28 @@ REMEMBERED = 10_000
 Find = Callable[[str, str | None, str | None], Position | None]
 
 
-class Geocoder:
-    """The built-in geocoder, which needs no network. It knows towns, not streets."""
+class BuiltinGeocoder:
+    """Needs no network. It knows towns, not streets."""
+
+    name = "builtin"
 
     def __init__(self, load: Callable[[str], Gazetteer] = gazetteer.load) -> None:
         self._load = load
         self._finds: dict[str, Find] = {}
         self._loading: dict[str, asyncio.Task[Find]] = {}
 
-    async def locate(self, address: Address) -> Place:
-        """Where an address is; raises `Refused` `unknown_address` when nobody knows."""
-        if address.position is not None:
-            return Place(position=address.position, precision="door", source="address")
+    async def locate(self, address: Address) -> Place | None:
+        """Where an address is."""
         if address.country not in gazetteer.countries():
-            raise unknown(address)
+            return None
         find = self._finds.get(address.country) or await self._ready(address.country)
         town = find(address.district, address.sub_district, address.state)
         if town is None:
-            raise unknown(address)
-        return Place(position=town, precision="city", source="builtin")
+            return None
+        return Place(position=town, precision="city", source=self.name)
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
 
     async def _ready(self, country: str) -> Find:
         """The country's towns; the first who asks for them waits until they are read."""
@@ -65,19 +68,3 @@ def town_of(
         if name and (found := towns.find(country, name, region=state)):
             return found
     return None
-
-
-def unknown(address: Address) -> Refused:
-    """The refusal of an address that is on no map: what was looked for, and what to do."""
-    if address.country not in gazetteer.countries():
-        message = f"{address.country} is no country's ISO 3166 code: check the address's country"
-    else:
-        named = (address.district, address.sub_district, address.state)
-        towns = " or ".join(repr(name) for name in dict.fromkeys(named) if name)
-        message = f"no town of {address.country} is called {towns}: check how it is spelled"
-    return Refused(
-        "unknown_address",
-        f"{message}, or send the address's `position` {{lat, lon}}",
-        country=address.country,
-        district=address.district,
-    )

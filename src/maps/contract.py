@@ -12,7 +12,7 @@ class Place(Model):
 
     position: Position
     precision: str
-    """`door` when the address carried its position, else `city`."""
+    """`door`, the house itself, as when the address carried its position; `road`; or `city`."""
     source: str
 
 

@@ -1,7 +1,8 @@
 """What services outside have answered, kept for a while: in Redis, and in MongoDB, so that a Redis
 that is lost costs time only.
 
-Keys are hashes: whoever reads the databases finds no address there, and no door by its position.
+Keys are hashes: whoever reads there finds bare positions, and not whose they are or how to get
+from an address to one.
 """
 
 from __future__ import annotations

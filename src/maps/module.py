@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from bus.envelope import Envelope
 from bus.platform import Platform
-from maps.builtin_geocoder import Geocoder
+from maps.addresses import door, unknown
+from maps.builtin_geocoder import BuiltinGeocoder
 from maps.builtin_router import BuiltinRouter
 from maps.contract import Directions, Leg, Locate, Measure, MeasureMatrix, Place, Way
+from maps.geocoder import Geocoder
 from maps.router import Matrix, Router
 
 
-def register(platform: Platform, router: Router | None = None) -> Geocoder:
-    """Have maps answer on this platform's bus; the built-in `router` needs no network."""
+def register(
+    platform: Platform, router: Router | None = None, geocoder: Geocoder | None = None
+) -> None:
+    """Have maps answer on this platform's bus; the built-in ones need no network."""
     roads = router or BuiltinRouter()
-    geocoder = Geocoder()
+    places = geocoder or BuiltinGeocoder()
 
     async def locate(query: Locate, envelope: Envelope[Locate]) -> Place:
-        return await geocoder.locate(query.address)
+        place = door(query.address) or await places.locate(query.address)
+        if place is None:
+            raise unknown(query.address)
+        return place
 
     async def measure(query: Measure, envelope: Envelope[Measure]) -> tuple[Leg | None, ...]:
         legs = await roads.matrix(query.origins, (query.destination,))
@@ -33,4 +40,4 @@ def register(platform: Platform, router: Router | None = None) -> Geocoder:
     platform.bus.handle(MeasureMatrix, measure_matrix)
     platform.bus.handle(Directions, direct)
     platform.at_stop(roads.close)
-    return geocoder
+    platform.at_stop(places.close)

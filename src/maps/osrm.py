@@ -14,24 +14,23 @@ from bus.messages import Position
 from maps.breaker import Breaker
 from maps.builtin_router import leg
 from maps.contract import Leg, Way
-from maps.outside import PATIENCE, Answer, Declined, Nonsense, Outside, Seen
+from maps.outside import (
+    PATIENCE,
+    SECONDS_A_CELL,
+    Amount,
+    Answer,
+    Declined,
+    Latitude,
+    Line,
+    Longitude,
+    Nonsense,
+    Outside,
+    Seen,
+)
 from maps.router import Matrix, off_road
 
 NO_ROAD = ("NoRoute", "NoTable", "NoSegment")
 """Its words for: no road leads there."""
-
-SECONDS_A_CELL = 0.001
-"""What a table may take longer for each of its cells. A big one is no buyer's question."""
-
-Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-"""Metres or seconds."""
-
-Point = tuple[
-    Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)],
-    Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)],
-]
-"""Longitude and latitude."""
-
 
 Distance = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
 """Metres in a cell of a table: now and then fewer than none, see `_cell`."""
@@ -40,7 +39,7 @@ Distance = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
 class Waypoint(Seen):
     """Where on a road it begins or ends for a point that was asked for."""
 
-    location: Point
+    location: tuple[Longitude, Latitude]
 
 
 class Table(Seen):
@@ -51,12 +50,6 @@ class Table(Seen):
     durations: list[list[Amount | None]]
     sources: list[Waypoint]
     destinations: list[Waypoint]
-
-
-class Line(Seen):
-    """A GeoJSON LineString."""
-
-    coordinates: Annotated[tuple[Point, ...], Field(min_length=2)]
 
 
 class Course(Seen):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import httpx
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bus.faults import told
 from bus.metrics import BREAKER_OPEN
@@ -22,6 +22,9 @@ from maps.router import Unanswered
 
 PATIENCE = 1.5
 """Seconds in which a question is answered, or not at all: a buyer waits for it."""
+
+SECONDS_A_CELL = 0.001
+"""What a matrix may take longer for each of its cells: a large one is no buyer's question."""
 
 PAUSES = (0.05, 0.15)
 """Seconds before a question is asked again, about: as often as there are pauses."""
@@ -58,6 +61,19 @@ class Seen(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+"""Metres or seconds."""
+
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class Line(Seen):
+    """A GeoJSON LineString: longitudes and latitudes."""
+
+    coordinates: Annotated[tuple[tuple[Longitude, Latitude], ...], Field(min_length=2)]
+
+
 class Outside:
     """A service at `base`, called `name` in what is logged."""
 
@@ -69,9 +85,11 @@ class Outside:
         headers: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
         breaker: Breaker | None = None,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
         self._name = name
         self._patience = patience
+        self._pauses = pauses
         self._breaker = breaker or Breaker()
         self._open = BREAKER_OPEN.labels(name)
         self._http = httpx.AsyncClient(
@@ -119,7 +137,7 @@ class Outside:
         self, method: str, path: str, patience: float, how: Mapping[str, Any]
     ) -> Answer:
         """The answer to one of several attempts; each may take so long."""
-        for pause in PAUSES:
+        for pause in self._pauses:
             try:
                 async with asyncio.timeout(patience):
                     answer = await self._once(method, path, how)

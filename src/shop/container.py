@@ -161,13 +161,13 @@ class Shop(containers.DeclarativeContainer):
         stripe=providers.Singleton(stripe_gateway, settings),
     )
 
-    answers = providers.Singleton(
-        Memory,
-        providers.Callable(database, mongo, settings.provided.mongodb_prefix, "maps"),
-        platform.provided.cache,
-    )
+    map_room = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "maps")
+    answers = providers.Singleton(Memory, map_room, platform.provided.cache)
     maps = providers.Singleton(
-        maps_module.register, platform, router=providers.Callable(atlas.router, settings, answers)
+        maps_module.register,
+        platform,
+        router=providers.Callable(atlas.router, settings, answers),
+        geocoder=providers.Callable(atlas.geocoder, settings, answers, map_room),
     )
     catalog = providers.Singleton(
         catalog_module.register, platform, currency=settings.provided.currency, most_shipments=1

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from bus.console import lasting
 from bus.context import Context
 from bus.dispatch import Bus
-from bus.messages import Position, now
+from bus.messages import Address, Position, now
 from bus.mongo import connect
 from delivery.commands import ListWarehouses
 from delivery.contract import Status
@@ -28,6 +28,14 @@ from shop.settings import Settings, listing
 
 NOWHERE = Position(lat=0, lon=0)
 """In the sea. A router answers, and be it that no road leads there."""
+
+SOMEWHERE = Address(
+    house_number="1", road="Peter-Kaiser-Platz", district="Vaduz", postcode="9490", country="LI"
+)
+"""A parliament. A geocoder answers, and be it that it knows of no such house."""
+
+SOME = 25
+"""Warehouses that are looked for on the router's map."""
 
 FOLLOWED_UP = timedelta(hours=6)
 """How long after a failed attempt somebody has decided what comes next."""
@@ -94,22 +102,41 @@ async def _roads(settings: Settings, bus: Bus) -> Finding:
     router = atlas.router_outside(settings)
     if router is None:
         return Finding("ok", "router", "built in")
-    warehouses = (await bus.ask(ListWarehouses()))[:100]
+    warehouses = (await bus.ask(ListWarehouses()))[:SOME]
     places = [warehouse.position for warehouse in warehouses] or [NOWHERE]
+    began = time.monotonic()
     try:
-        began = time.monotonic()
-        legs = await router.matrix(places, places)
-        took = time.monotonic() - began
+        answers = await asyncio.gather(*(router.matrix((here,), (here,)) for here in places))
     except Unanswered as error:
-        do = "start it, or correct SHOP_OSRM_URL; until then the straight way is taken"
+        do = "start it, or correct what is set of it; until then the straight way is taken"
         return Finding("look", "router", str(error), do)
     finally:
         await router.close()
-    for at, warehouse in enumerate(warehouses):
-        if legs[at][at] is None:
+    for warehouse, answer in zip(warehouses, answers, strict=False):
+        if answer == ((None,),):
             detail = f"{router.name} knows no road near the warehouse {warehouse.warehouse_id}"
             return Finding("bad", "router", detail, "give it a map of where the shop delivers")
-    return Finding("ok", "router", f"{router.name} answers in {took * 1000:.0f} ms")
+    return Finding("ok", "router", f"{router.name} answers{_after(began)}")
+
+
+async def _doors(settings: Settings, database: Any) -> Finding:
+    """Whether the geocoder answers."""
+    geocoder = atlas.geocoder_outside(settings, database)
+    if geocoder is None:
+        return Finding("ok", "geocoder", "built in")
+    began = time.monotonic()
+    try:
+        await geocoder.locate(SOMEWHERE)
+    except Unanswered as error:
+        do = "start it, or correct what is set of it; until then the middle of a town is taken"
+        return Finding("look", "geocoder", str(error), do)
+    finally:
+        await geocoder.close()
+    return Finding("ok", "geocoder", f"{geocoder.name} answers{_after(began)}")
+
+
+def _after(began: float) -> str:
+    return f" after {(time.monotonic() - began) * 1000:.0f} ms"
 
 
 async def _issuer(source: str) -> Finding:
@@ -129,7 +156,8 @@ async def _issuer(source: str) -> Finding:
 
 
 async def _contexts(settings: Settings) -> list[Finding]:
-    platform = assembled(settings).platform()
+    shop = assembled(settings)
+    platform = shop.platform()
 
     def look() -> list[Finding]:
         found = [_reader(standing) for standing in work.standings(platform)]
@@ -137,7 +165,8 @@ async def _contexts(settings: Settings) -> list[Finding]:
             found += _context(context)
         return found
 
-    return [await _roads(settings, platform.bus), *await asyncio.to_thread(look)]
+    maps = [await _roads(settings, platform.bus), await _doors(settings, shop.map_room())]
+    return [*maps, *await asyncio.to_thread(look)]
 
 
 def _reader(standing: work.Standing) -> Finding:

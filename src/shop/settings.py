@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -88,27 +89,35 @@ def _redis(url: str) -> str:
 
 
 def _web(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # whose message quotes it
+        known = False
+    if not known or not url.isascii():
         raise ValueError("must look like https://host")
     return url
 
 
-def _needed_by_stripe(value: str | None, info: ValidationInfo) -> str | None:
-    if value is None and info.data.get("payment_gateway") == "stripe":
-        raise ValueError("SHOP_PAYMENT_GATEWAY=stripe needs it: Stripe's dashboard shows it")
-    return value
+def _needed(why: str, **by: str) -> AfterValidator:
+    """Wants the setting to be set where another one, before it, has a value."""
 
+    def check(value: str | None, info: ValidationInfo) -> str | None:
+        for name, choice in by.items():
+            if value is None and info.data.get(name) == choice:
+                raise ValueError(f"{_variable(name)}={choice} needs it: {why}")
+        return value
+
+    return AfterValidator(check)
+
+
+Web = Annotated[str, AfterValidator(_web)]
+
+Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 
 StripeSecret = Annotated[
-    Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None, AfterValidator(_needed_by_stripe)
+    Secret | None, _needed("Stripe's dashboard shows it", payment_gateway="stripe")
 ]
-
-
-def _needed_by_maps(value: str | None, info: ValidationInfo) -> str | None:
-    if value is None and info.data.get("router") == "osrm":
-        raise ValueError("SHOP_ROUTER=osrm needs it: where your OSRM is, see docs/maps.md")
-    return value
 
 
 def _published(source: str) -> str:
@@ -136,8 +145,6 @@ IssuersClaim = Annotated[Claim | None, AfterValidator(_with_an_issuer)]
 KeySet = Annotated[
     Annotated[str, AfterValidator(_published)] | None, AfterValidator(_with_an_issuer)
 ]
-
-MapServer = Annotated[Annotated[str, AfterValidator(_web)] | None, AfterValidator(_needed_by_maps)]
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
 
@@ -171,9 +178,9 @@ class Settings(BaseSettings):
 
     payment_gateway: Literal["builtin", "stripe"] = "builtin"
     stripe_api_key: StripeSecret = Field(None, repr=False, validate_default=True)
-    stripe_api_base: Annotated[str, AfterValidator(_web)] = "https://api.stripe.com"
+    stripe_api_base: Web = "https://api.stripe.com"
     stripe_webhook_secret: StripeSecret = Field(None, repr=False, validate_default=True)
-    stripe_return_url: Annotated[str, AfterValidator(_web)] | None = None
+    stripe_return_url: Web | None = None
 
     jwt_issuer: Claim | None = None
     jwt_audience: IssuersClaim = Field(None, validate_default=True)
@@ -181,9 +188,23 @@ class Settings(BaseSettings):
     jwt_lifetime: Duration = timedelta(hours=1)
     jwt_client_claim: Claim = "client_id"
 
-    router: Literal["builtin", "osrm"] = "builtin"
-    osrm_url: MapServer = Field(None, validate_default=True)
-    geocoder: Literal["builtin"] = "builtin"
+    router: Literal["builtin", "osrm", "google"] = "builtin"
+    geocoder: Literal["builtin", "nominatim", "google"] = "builtin"
+    osrm_url: Annotated[
+        Web | None, _needed("where your OSRM is, see docs/maps.md", router="osrm")
+    ] = Field(None, validate_default=True)
+    nominatim_url: Annotated[
+        Web | None, _needed("where a Nominatim is, see docs/maps.md", geocoder="nominatim")
+    ] = Field(None, validate_default=True)
+    nominatim_per_second: Annotated[int, Field(ge=1, le=1000)] = 1
+    nominatim_user_agent: Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")] = (
+        f"Storefold/{version('storefold')}"
+    )
+    google_api_key: Annotated[
+        Secret | None,
+        _needed("Google's console makes one", router="google", geocoder="google"),
+    ] = Field(None, repr=False, validate_default=True)
+    google_api_base: Web | None = None
     transport: Literal["inprocess", "loopback"] = "inprocess"
     log_level: LogLevel = "WARNING"
 

@@ -2,10 +2,11 @@
 
 import csv
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from bus.messages import Position
+from bus.messages import Address, Position
 from tests.osrm import DATA
 
 ADDRESSES = DATA / "liechtenstein" / "addresses.csv"
@@ -27,3 +28,9 @@ def real() -> Iterator[Position]:
     with ADDRESSES.open() as file:
         for row in csv.DictReader(file):
             yield Position(lat=float(row["lat"]), lon=float(row["lon"]))
+
+
+def address(number: str, road: str, district: str, **more: Any) -> Address:
+    """An address in Liechtenstein, unless told otherwise."""
+    fields = {"postcode": "9490", "country": "LI", **more}
+    return Address(house_number=number, road=road, district=district, **fields)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from maps.breaker import FAILURES, Breaker
 from maps.builtin_router import leg
-from maps.memory import Memory
+from maps.memory import Answers, Memory
 from maps.osrm import OsrmRouter
 from maps.outside import LARGEST, PATIENCE
 from maps.roads import Roads
@@ -79,27 +80,30 @@ class Server:
         writer.close()
 
 
-Open = Callable[..., AbstractAsyncContextManager[Roads]]
+class Forgetful(Memory):
+    """A memory that keeps nothing, so that the router is asked each time."""
+
+    def __init__(self) -> None: ...
+
+    async def recall(self, keys: Sequence[str]) -> Answers:
+        return {}
+
+    def keep(self, answers: Answers, lifetime: timedelta) -> None: ...
+
+    async def close(self) -> None: ...
 
 
-@pytest.fixture
-def roads(memory: Memory) -> Open:
-    """Opens roads whose router is this talk, with a patience and a breaker."""
-
-    @asynccontextmanager
-    async def start(talk: Talk, **how: Any) -> AsyncIterator[Roads]:
-        async with listening(talk) as address:
-            opened = Roads(OsrmRouter(address, **how), memory)
-            yield opened
-            await opened.close()
-
-    return start
+@asynccontextmanager
+async def roads(talk: Talk, **how: Any) -> AsyncIterator[Roads]:
+    """Roads whose router is this talk."""
+    async with listening(talk) as address:
+        opened = Roads(OsrmRouter(address, **how), Forgetful())
+        yield opened
+        await opened.close()
 
 
 @pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE.keys())
-async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(
-    roads: Open, said: bytes
-) -> None:
+async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(said: bytes) -> None:
     server = Server(said)
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
@@ -116,14 +120,14 @@ async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(
         assert way.source == "builtin"
 
 
-async def test_a_good_answer_is_taken_from_the_very_same_server(roads: Open) -> None:
+async def test_a_good_answer_is_taken_from_the_very_same_server() -> None:
     async with roads(Server(http(GOOD)).talk) as router:
         ((found,),) = await router.matrix((SCHAAN,), (VADUZ,))
         assert found
         assert (found.source, found.distance_m, found.duration_s) == ("osrm", 4092, 420)
 
 
-async def test_an_endless_answer_is_not_read_to_its_end(roads: Open) -> None:
+async def test_an_endless_answer_is_not_read_to_its_end() -> None:
     sent = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -158,7 +162,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 @pytest.mark.parametrize("talk", [late, dripping, silent])
-async def test_an_answer_that_comes_late_is_not_waited_for(roads: Open, talk: Talk) -> None:
+async def test_an_answer_that_comes_late_is_not_waited_for(talk: Talk) -> None:
     async with roads(talk) as router:
         began = time.monotonic()
         with capture_logs() as logs:
@@ -167,7 +171,7 @@ async def test_an_answer_that_comes_late_is_not_waited_for(roads: Open, talk: Ta
     assert [line["why"] for line in logs] == [f"it did not answer within {PATIENCE:g} s"]
 
 
-async def test_a_router_that_breaks_the_line_is_asked_again_at_once(roads: Open) -> None:
+async def test_a_router_that_breaks_the_line_is_asked_again_at_once() -> None:
     calls = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -186,7 +190,7 @@ async def test_a_router_that_breaks_the_line_is_asked_again_at_once(roads: Open)
     assert calls == 3
 
 
-async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only(roads: Open) -> None:
+async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> None:
     server = Server(http(b"oops", "404 Not Found"))
     clock = Clock()
     breaker = Breaker(clock=clock)
@@ -217,7 +221,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only(roads
         assert not breaker.open
 
 
-async def test_a_router_that_declines_is_alive(roads: Open) -> None:
+async def test_a_router_that_declines_is_alive() -> None:
     server = Server(http(b'{"code": "TooBig", "message": "Too many table coordinates"}', "400 Bad"))
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
@@ -228,7 +232,7 @@ async def test_a_router_that_declines_is_alive(roads: Open) -> None:
 
 
 @pytest.mark.parametrize("code", ["NoRoute", "NoTable", "NoSegment"])
-async def test_no_road_is_an_answer(roads: Open, code: str) -> None:
+async def test_no_road_is_an_answer(code: str) -> None:
     server = Server(http(b'{"code": "%s", "message": "..."}' % code.encode(), "400 Bad Request"))
     async with roads(server.talk) as router:
         assert await router.matrix((SCHAAN,), (VADUZ, ESCHEN)) == ((None, None),)

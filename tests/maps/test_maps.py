@@ -7,7 +7,7 @@ from bus.dispatch import Bus
 from bus.messages import Address, Position, Refused
 from bus.platform import Platform
 from bus.transport import InProcess, Loopback
-from maps.contract import Leg, Locate, Measure
+from maps.contract import Directions, Leg, Locate, Measure, MeasureMatrix, Place
 from maps.module import register
 
 NOWHERE = Address(house_number="1", road="Weg", district="Nowhere", postcode="1", country="LI")
@@ -41,3 +41,22 @@ async def test_many_origins_are_measured_at_once(bus: Bus) -> None:
         Leg(distance_m=144_554, duration_s=10_408, source="builtin"),
         Leg(distance_m=0, duration_s=0, source="builtin"),
     )
+
+
+async def test_an_address_that_carries_its_position_is_taken_as_it_is(bus: Bus) -> None:
+    door = Position(lat=47.139822, lon=9.517628)
+    place = await bus.ask(Locate(address=NOWHERE.model_copy(update={"position": door})))
+    assert place == Place(position=door, precision="door", source="address")
+
+
+async def test_a_matrix_has_a_row_for_each_origin(bus: Bus) -> None:
+    here, there = Position(lat=0, lon=0), Position(lat=0, lon=1)
+    matrix = await bus.ask(MeasureMatrix(origins=(here, there), destinations=(there,)))
+    assert [[cell.distance_m for cell in row if cell] for row in matrix] == [[144_554], [0]]
+
+
+async def test_a_way_has_a_course(bus: Bus) -> None:
+    here, there = Position(lat=0, lon=0), Position(lat=0, lon=1)
+    way = await bus.ask(Directions(waypoints=(here, there)))
+    assert way
+    assert (way.distance_m, way.line) == (144_554, ((0.0, 0.0), (1.0, 0.0)))

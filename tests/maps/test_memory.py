@@ -1,5 +1,5 @@
 """What a router has answered is remembered: for a while, on every replica, whatever happens to
-Redis; and nobody reads from it who lives where."""
+Redis; and no position that was asked for is to be read there."""
 
 import asyncio
 import time
@@ -178,7 +178,7 @@ async def test_what_is_too_large_or_cannot_be_read_is_asked_again(
     assert len(toll.asked) == 2
 
 
-async def test_nobody_reads_there_who_lives_where(
+async def test_no_position_that_was_asked_for_is_to_be_read_there(
     roads: Roads, database: Mongo, redis_url: str
 ) -> None:
     await roads.matrix((SCHAAN,), (PLANKEN,))

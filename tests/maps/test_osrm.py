@@ -13,11 +13,12 @@ from maps.osrm import OsrmRouter, matrix_in
 from maps.outside import Answer
 from maps.router import FAR_FROM_ROADS_M
 from tests.maps.doors import BALZERS, ESCHEN, PLANKEN, SCHAAN, SEA, VADUZ, real
+from tests.waiting import PATIENCE as PATIENT
 
 
 @pytest.fixture
 async def router(osrm: str) -> AsyncIterator[OsrmRouter]:
-    opened = OsrmRouter(osrm)
+    opened = OsrmRouter(osrm, patience=PATIENT)
     yield opened
     await opened.close()
 

@@ -7,22 +7,30 @@ import pytest
 from bus.messages import Position
 from maps.builtin_router import BuiltinRouter
 from maps.earth import great_circle
+from maps.google_routes import GoogleRouter
 from maps.memory import Memory
 from maps.osrm import OsrmRouter
 from maps.roads import Roads
 from maps.router import Router
+from tests.map_server import API_KEY, Maps
 from tests.maps.doors import BALZERS, ESCHEN, SCHAAN, VADUZ
+from tests.waiting import PATIENCE as PATIENT
 
 BESIDE_THE_DOOR_M = 200
 """How far from a door a way may begin or end."""
 
 
-@pytest.fixture(params=["builtin", "osrm", "roads over osrm"])
-async def router(request: pytest.FixtureRequest, memory: Memory) -> AsyncIterator[Router]:
+@pytest.fixture(params=["builtin", "osrm", "google", "roads over osrm"])
+async def router(
+    request: pytest.FixtureRequest, memory: Memory, map_server: Maps
+) -> AsyncIterator[Router]:
     adapters: dict[str, Callable[[], Router]] = {
         "builtin": BuiltinRouter,
-        "osrm": lambda: OsrmRouter(request.getfixturevalue("osrm")),
-        "roads over osrm": lambda: Roads(OsrmRouter(request.getfixturevalue("osrm")), memory),
+        "osrm": lambda: OsrmRouter(request.getfixturevalue("osrm"), patience=PATIENT),
+        "google": lambda: GoogleRouter(API_KEY, base=map_server.address, patience=PATIENT),
+        "roads over osrm": lambda: Roads(
+            OsrmRouter(request.getfixturevalue("osrm"), patience=PATIENT), memory
+        ),
     }
     opened = adapters[request.param]()
     yield opened

@@ -14,10 +14,11 @@ from bus.dispatch import Bus
 from bus.messages import Address, Money, Position, Refused
 from delivery.commands import AddWarehouse
 from delivery.contract import QuoteDelivery
-from maps.contract import Directions
+from maps.contract import Directions, Locate
 from shop import doctor, embedded
 from shop.running import assembled
 from shop.settings import Settings
+from tests.map_server import API_KEY, Maps
 
 GOODS = Money(amount=100, currency="EUR")
 SCHAAN = Position(lat=47.167366, lon=9.509978)
@@ -103,7 +104,7 @@ async def test_the_doctor_sees_whether_the_router_answers_and_knows_the_warehous
         there, away = settings(router="osrm", osrm_url=osrm), "http://127.0.0.1:9"
         found = await doctor._roads(there, bus)
         assert (found.state, found.what) == ("ok", "router")
-        assert re.fullmatch(r"osrm answers in \d+ ms", found.detail)
+        assert re.fullmatch(r"osrm answers after \d+ ms", found.detail)
         assert (await doctor._roads(settings(), bus)).detail == "built in"
 
         found = await doctor._roads(settings(router="osrm", osrm_url=away), bus)
@@ -112,3 +113,39 @@ async def test_the_doctor_sees_whether_the_router_answers_and_knows_the_warehous
         await bus.send(AddWarehouse(warehouse_id="ship", name="Ship", address=at(SEA)))
         found = await doctor._roads(there, bus)
         assert (found.state, "warehouse ship" in found.detail) == ("bad", True)
+
+
+async def test_the_doctor_sees_whether_the_geocoder_answers(
+    map_server: Maps, mongo: MongoClient[dict[str, Any]], prefix: str
+) -> None:
+    database = mongo[f"{prefix}_maps"]
+    asked = settings(geocoder="nominatim", nominatim_url=map_server.address)
+    found = await doctor._doors(asked, database)
+    assert (found.state, found.what) == ("ok", "geocoder")
+    assert found.detail.startswith("nominatim answers after")
+    assert (await doctor._doors(settings(), database)).detail == "built in"
+
+    wrong = settings(geocoder="google", google_api_key="x", google_api_base=map_server.address)
+    found = await doctor._doors(wrong, database)
+    assert (found.state, "SHOP_GOOGLE_API_KEY" in found.detail) == ("look", True)
+
+
+@pytest.mark.parametrize("by", ["nominatim", "google"])
+async def test_goods_are_brought_to_the_house_that_a_geocoder_knows(
+    opened: Open, map_server: Maps, by: str
+) -> None:
+    house = at(VADUZ).model_copy(update={"road": "Peter-Kaiser-Platz", "district": "Vaduz"})
+    there = house.model_copy(update={"position": None})
+    async with opened(
+        geocoder=by,
+        nominatim_url=map_server.address,
+        google_api_key=API_KEY,
+        google_api_base=map_server.address,
+    ) as bus:
+        place = await bus.ask(Locate(address=there))
+        assert (place.source, place.precision, place.position) == (by, "door", VADUZ)
+        by_name = await bus.ask(QuoteDelivery(destination=there, goods=GOODS))
+        by_position = await bus.ask(QuoteDelivery(destination=house, goods=GOODS))
+        assert by_name.distance_m == by_position.distance_m == 4_551
+        with pytest.raises(Refused, match="no town of LI is called 'Atlantis'"):
+            await bus.ask(Locate(address=there.model_copy(update={"district": "Atlantis"})))

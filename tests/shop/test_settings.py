@@ -72,9 +72,15 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_STRIPE_RETURN_URL", "javascript:alert(1)", "https://host"),
         ("SHOP_JWT_ISSUER", 'https://"issuer"', "must match"),
         ("SHOP_JWT_LIFETIME", "0", "longer than nothing"),
-        ("SHOP_ROUTER", "valhalla", "knows only 'builtin' or 'osrm'"),
+        ("SHOP_ROUTER", "valhalla", "knows only 'builtin', 'osrm' or 'google'"),
         ("SHOP_OSRM_URL", "osrm:5000", "https://host"),
-        ("SHOP_GEOCODER", "nominatim", "knows only 'builtin'"),
+        ("SHOP_OSRM_URL", "http://osrm:s3cret", "https://host"),
+        ("SHOP_GEOCODER", "photon", "knows only 'builtin', 'nominatim' or 'google'"),
+        ("SHOP_NOMINATIM_URL", "nominatim", "https://host"),
+        ("SHOP_NOMINATIM_PER_SECOND", "0", "greater than or equal to 1"),
+        ("SHOP_NOMINATIM_USER_AGENT", "a\r\nb", "must match"),
+        ("SHOP_GOOGLE_API_KEY", "AIza s3cret", "must match"),
+        ("SHOP_GOOGLE_API_BASE", "maps.example", "https://host"),
         ("SHOP_TRANSPORT", "nats", "knows only 'inprocess' or 'loopback'"),
         ("SHOP_TIME_ZONE", "Vaduz", "Vaduz is no IANA time zone: write Europe/Zurich"),
         ("SHOP_SLOT_HORIZON", "90 days", "60 days"),
@@ -119,15 +125,26 @@ def test_stripe_needs_its_secrets_and_nobody_else_does(monkeypatch: pytest.Monke
     assert "s3cret" not in f"{shown} {settings!r}"
 
 
-def test_a_router_needs_its_address_and_the_built_in_one_none(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("choice", "by", "needs", "value"),
+    [
+        ("SHOP_ROUTER", "osrm", "SHOP_OSRM_URL", "http://127.0.0.1:5000"),
+        ("SHOP_ROUTER", "google", "SHOP_GOOGLE_API_KEY", "AIza-s3cret"),
+        ("SHOP_GEOCODER", "google", "SHOP_GOOGLE_API_KEY", "AIza-s3cret"),
+        ("SHOP_GEOCODER", "nominatim", "SHOP_NOMINATIM_URL", "https://maps.example/nominatim"),
+    ],
+)
+def test_a_map_needs_its_address_or_its_key_and_the_built_in_ones_neither(
+    monkeypatch: pytest.MonkeyPatch, choice: str, by: str, needs: str, value: str
 ) -> None:
-    assert load().osrm_url is None
-    monkeypatch.setenv("SHOP_ROUTER", "osrm")
-    with pytest.raises(BadSettings, match=r"^SHOP_OSRM_URL: SHOP_ROUTER=osrm needs it"):
+    load()
+    monkeypatch.setenv(choice, by)
+    with pytest.raises(BadSettings, match=f"^{needs}: {choice}={by} needs it: [^;]*$"):
         load()
-    monkeypatch.setenv("SHOP_OSRM_URL", "http://127.0.0.1:5000")
-    assert load().osrm_url == "http://127.0.0.1:5000"
+    monkeypatch.setenv(needs, value)
+    shown = dict(listing(load()))
+    assert shown[choice] == by
+    assert "s3cret" not in str(shown)
 
 
 ISSUER = {
