@@ -16,7 +16,7 @@ from bus.log import Log
 from bus.messages import Event
 from bus.partitions import PARTITIONS
 from bus.readers import Reader
-from bus.rota import Rota
+from bus.rota import Duty, Rota
 from bus.streams import Streams
 from bus.timers import Timers
 from bus.views import Documents, View
@@ -48,6 +48,8 @@ class Context:
         self.feed = Feed(name, self.log.read, self.log.head)
         self.views: list[Documents[Any]] = []
         self.readers: list[Reader] = []
+        self.duties: list[Duty] = []
+        """Work of its own that its processes share by partition, besides readers and timers."""
 
     def view(self, view: View[D]) -> Documents[D]:
         """Keep a view of this context's log."""

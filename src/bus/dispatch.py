@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from bus.envelope import Envelope, sealed
+from bus.gathered import Gather
 from bus.messages import SYSTEM, Command, Event, Principal, Query, Request
 from bus.policies import Policy, Reaction, Schedule
 from bus.transport import Transport
@@ -56,6 +57,15 @@ class Bus:
         A timer that is called off moments after it was set is never even written down.
         """
         self._react(Reaction(reader, {}, {}, dict(schedules)))
+
+    def gather(self, reader: str, wanted: Iterable[type[Event]], handler: Gather) -> None:
+        """Have a durable reader hand all events of these types to `handler(seen)`, those of a log
+        that came together in one go.
+
+        At least once, and in order. What the handler raises parks the stream at fault: it is found
+        by handing over half of them, then half of that.
+        """
+        self._react(Reaction(reader, {}, {}, {}, dict.fromkeys(wanted, handler)))
 
     def _react(self, reaction: Reaction) -> None:
         if any(known.reader == reaction.reader for known in self.reactions):

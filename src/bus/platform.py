@@ -18,6 +18,7 @@ from bus.context import Context
 from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
+from bus.gathered import Gathered
 from bus.keeping import ViewWork
 from bus.keyring import Keyring
 from bus.lanes import Lanes
@@ -39,8 +40,8 @@ from bus.pulse import Pulse
 from bus.readers import Reader, Work
 from bus.readiness import Readiness
 from bus.retries import Retries
-from bus.rota import Rota
-from bus.timers import Timers, TimerWork
+from bus.rota import Duty, Rota
+from bus.timers import Timers
 from bus.transport import NoHandler, Transport
 
 D = TypeVar("D")
@@ -196,7 +197,8 @@ class Platform:
             self._add_readers(reaction)
         for context in self.contexts.values():
             timed = [context.timers] if context.timers.commands else []
-            context.rota.start([*context.readers, *timed], passing=passing)
+            duties: list[Duty] = [*context.readers, *timed, *context.duties]
+            context.rota.start(duties, passing=passing)
 
     def _add_readers(self, reaction: Reaction) -> None:
         """One reader for each log that the reaction listens to; it lives in the reaction's own
@@ -216,9 +218,14 @@ class Platform:
                 lambda: self.bus.crowded,
             )
             self._add_reader(name, home, self.contexts[log], lanes)
-        for log, schedules in by_log(reaction.schedules).items():
-            name = f"{reaction.reader}<{log}"
-            self._add_chunks(name, home, self.contexts[log], TimerWork(home.timers, schedules))
+        gatherings = dict(reaction.gatherings)
+        if reaction.schedules:
+            obey = home.timers.obeying(reaction.schedules)
+            gatherings |= dict.fromkeys(reaction.schedules, obey)
+        for log, gathered in by_log(gatherings).items():
+            (handle,) = set(gathered.values())
+            work = Gathered(gathered.keys(), handle)
+            self._add_chunks(f"{reaction.reader}<{log}", home, self.contexts[log], work)
 
     def _parking(self, reader: str, home: Context, source: Context) -> Parking:
         leases = Leases(home.database, self._process)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bus.envelope import Envelope
+from bus.gathered import Gather
 from bus.messages import Command
 
 
@@ -39,3 +40,4 @@ class Reaction:
     handlers: dict[type[Any], Callable[[Any, Envelope[Any]], Awaitable[None]]]
     policies: dict[type[Any], Policy] = field(default_factory=dict)
     schedules: dict[type[Any], Schedule] = field(default_factory=dict)
+    gatherings: dict[type[Any], Gather] = field(default_factory=dict)

@@ -14,24 +14,20 @@ from pymongo import ASCENDING, DeleteMany, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from bus.commits import Commit
-from bus.envelope import Envelope, envelope_of, sealed
+from bus.envelope import Envelope, sealed
 from bus.faults import told
+from bus.gathered import Gather, Seen
 from bus.here import Here, enter, leave
 from bus.leases import Lease
-from bus.messages import Busy, Command, Event, Refused, derived_id, now
+from bus.messages import Busy, Command, Refused, derived_id, now
 from bus.metrics import TIMERS
 from bus.mongo import durable
-from bus.partitions import partition_of_stream
 from bus.policies import CallOff, Later, Schedule
 from bus.tasks import ended
 from bus.transport import Transport
 
 LOOK = 1.0
 """Seconds between looks for timers that another process has set."""
-
-PACE = 0.25
-"""Seconds between writes: most of what is set is soon called off, and need not be written."""
 
 SERVING = 100
 """Timers fired at once."""
@@ -82,6 +78,19 @@ class Timers:
         if off:
             writes.append(DeleteMany({"_id": {"$in": off}}))
         await asyncio.to_thread(lambda: self._collection.bulk_write(writes, ordered=False))
+
+    def obeying(self, schedules: Mapping[type[Any], Schedule]) -> Gather:
+        """What sets timers and calls them off as these say; a chunk's in one go, as most of what
+        is set is soon called off."""
+
+        async def obey(seen: Sequence[Seen]) -> None:
+            whats: list[tuple[Later | CallOff, Envelope[Any]]] = []
+            for each in seen:
+                envelope = each.envelope
+                whats.append((schedules[each.recorded.kind](envelope.message), envelope))
+            await self.set(*whats)
+
+        return obey
 
     async def waiting(self, limit: int = 100) -> list[dict[str, Any]]:
         """The timers that are set, the next first."""
@@ -188,58 +197,3 @@ def _setting(what: Later, cause: Envelope[Any]) -> UpdateOne:
     }
     fresh = {"$set": document, "$unset": {"again": "", "tries": ""}}
     return UpdateOne({"_id": what.key}, fresh, upsert=True)
-
-
-class TimerWork:
-    """The work of the reader that sets a context's timers: each chunk of commits in one go."""
-
-    def __init__(self, timers: Timers, schedules: Mapping[type[Any], Schedule]) -> None:
-        self._timers = timers
-        self._schedules = schedules
-        self._positions: dict[int, int] = {}
-
-    async def begin(self, partition: int, position: int) -> None:
-        """Work on a partition too, from behind a position."""
-        self._positions[partition] = position
-
-    async def take(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
-        """Set and call off; then leave time for what is set now to be called off again."""
-        await self.apply(commits, partitions)
-        self.took(commits, partitions)
-        if any(happened.kind in self.wanted for commit in commits for happened in commit.events):
-            await asyncio.sleep(PACE)
-
-    async def apply(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
-        """Set timers and call them off."""
-        whats = [
-            (schedule(happened.event), envelope_of(commit, index, happened.event))
-            for commit in commits
-            for index, happened in enumerate(commit.events)
-            if (schedule := self._schedules.get(happened.kind)) is not None
-            and partition_of_stream(happened.stream) in partitions
-        ]
-        if whats:
-            await self._timers.set(*whats)
-
-    def took(self, commits: Sequence[Commit], partitions: Collection[int]) -> None:
-        """These commits have set and called off what they should."""
-        self._positions.update(dict.fromkeys(partitions, commits[-1].position))
-
-    @property
-    def wanted(self) -> Collection[type[Event]]:
-        """The events that set timers and call them off."""
-        return self._schedules
-
-    def taken_to(self, partition: int) -> int:
-        """What is taken is done."""
-        return self._positions[partition]
-
-    def done_to(self, partition: int) -> int:
-        """What is taken is done."""
-        return self._positions[partition]
-
-    async def release(self, partition: int) -> None:
-        """Nothing is under way between two chunks."""
-
-    async def look(self) -> None:
-        """Nothing can be asked."""

@@ -62,7 +62,12 @@ def readings(platform: Platform) -> list[Reading]:
         for documents in context.views
     ]
     for reaction in platform.bus.reactions:
-        wanted = (*reaction.handlers, *reaction.policies, *reaction.schedules)
+        wanted = (
+            *reaction.handlers,
+            *reaction.policies,
+            *reaction.schedules,
+            *reaction.gatherings,
+        )
         home = contexts[reaction.reader.partition(".")[0]]
         for log, events in by_log(dict.fromkeys(wanted)).items():
             name = f"{reaction.reader}<{log}"

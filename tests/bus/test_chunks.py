@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bus import keeping
-from bus import timers as timers_module
+from bus import gathered, keeping
 from bus.cache import Cache
 from bus.chunks import Chunked, Chunks
+from bus.gathered import Gathered
 from bus.keeping import ViewWork
 from bus.leases import Leases
 from bus.log import Log
@@ -21,7 +21,7 @@ from bus.parking import Parking
 from bus.partitions import PARTITIONS
 from bus.policies import Later
 from bus.streams import Streams
-from bus.timers import Timers, TimerWork
+from bus.timers import Timers
 from bus.transport import InProcess
 from bus.views import Documents
 from tests.bus.conftest import OpenLog
@@ -38,7 +38,7 @@ PARTS = range(PARTITIONS)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "QUICK", 0)
     monkeypatch.setattr(keeping, "CALM", 0)
-    monkeypatch.setattr(timers_module, "PACE", 0)
+    monkeypatch.setattr(gathered, "PACE", 0)
 
 
 class Desk:
@@ -199,7 +199,8 @@ async def test_an_outage_parks_nothing(desk: Desk, monkeypatch: pytest.MonkeyPat
 
 async def test_timers_are_set_for_all_but_the_stream_that_failed(desk: Desk) -> None:
     desk.bad = {("a", 1)}
-    await desk.begin(TimerWork(desk.timers, {Received: desk.schedule}))
+    schedules = {Received: desk.schedule}
+    await desk.begin(Gathered(schedules, desk.timers.obeying(schedules)))
     await desk.put("a", 1)
     await desk.put("b", 1)
     await desk.read()
