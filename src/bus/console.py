@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import typer
@@ -33,6 +34,8 @@ R = TypeVar("R")
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
+
+UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 AsJson = typer.Option(False, "--json", help="Print JSON for programs, one object a line.")
 """The option every command has."""
@@ -131,6 +134,18 @@ def moment(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text} is no time: write 2026-11-23T12:00Z") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def ago(text: str, now: datetime) -> datetime:
+    """A time that is past, as a person types it: so long ago, or that time."""
+    if length := re.fullmatch(r"(\d{1,6})(s|min|h|d)", text):
+        return now - timedelta(**{UNITS[length[2]]: int(length[1])})
+    try:
+        return moment(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            f"{text} is no time: write 2d, 12h, 30min, or 2026-11-23T12:00Z"
+        ) from None
 
 
 def lasting(seconds: float) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from bus.console import AsJson, Open, Running, fail, money, progress, show, show_one
+from bus.console import AsJson, Open, Running, ago, fail, money, progress, show, show_one
 from bus.messages import Principal, now
 from payment.commands import AskAgain, RecordOutcome
 from payment.gateway import Approved, Declined
@@ -40,8 +38,6 @@ CALLS = ("key", "operation", "attempt", "amount", "status", "tries", "reason")
 AMOUNTS = ("amount", "credit", "captured", "refunded")
 
 ADMIN = Principal(scope="admin", name="cli")
-
-UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 PaymentId = Annotated[str, typer.Argument(help="The payment's id.")]
 
@@ -130,7 +126,7 @@ def commands(shop: Open) -> typer.Typer:
         as_json: bool = AsJson,
     ) -> None:
         """Compare the gateway's own books with the events. Changes nothing."""
-        asked = Reconcile(since=None if since is None else moment(since, now()))
+        asked = Reconcile(since=None if since is None else ago(since, now()))
         with shop() as running, progress() as bars:
             bars.add_task("comparing the books", total=None)
             report = running.run(running.bus.ask(asked))
@@ -165,19 +161,6 @@ def _check_open(payment: PaymentDocument, key: str, outcome: Found) -> None:
     if call.status in ("requested", "unknown") or (failed and outcome is Found.approved):
         return
     fail(f"{key} was answered already: it {call.status}; see `shop payments show`")
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """A time as a person types it: so long ago, or a time, in UTC unless it says otherwise."""
-    if ago := re.fullmatch(r"(\d{1,6})(s|min|h|d)", text):
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text} is no time: write 2d, 12h, 30min, or 2026-11-23T12:00Z"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def row(payment: PaymentDocument, as_json: bool) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 import io
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
+from typer import BadParameter
 
 from bus import console
+from bus.console import ago
 
 
 def test_work_that_takes_long_shows_how_much_is_done_how_fast_and_for_how_long_yet(
@@ -29,3 +32,13 @@ def test_nothing_is_drawn_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) ->
     with console.progress() as bars:
         bars.update(bars.add_task("rows", total=2), completed=1)
     assert file.getvalue() == ""
+
+
+def test_a_moment_is_a_time_or_so_long_ago() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert ago("2d", now) == now - timedelta(days=2)
+    assert ago("30min", now) == now - timedelta(minutes=30)
+    assert ago("2026-11-22T12:00", now) == now - timedelta(days=1)
+    assert ago("2026-11-22T12:00+02:00", now) == now - timedelta(days=1, hours=2)
+    with pytest.raises(BadParameter, match="2w is no time"):
+        ago("2w", now)

@@ -5,13 +5,12 @@ import json
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from typer import BadParameter
 from typer.testing import CliRunner, Result
 
 from bus.console import Running
@@ -20,7 +19,7 @@ from bus.messages import Money
 from bus.platform import Platform
 from bus.transport import InProcess
 from payment import answers
-from payment.admin import commands, moment
+from payment.admin import commands
 from payment.builtin import BuiltinGateway
 from payment.calls import CallFailed
 from payment.calls import OutcomeUnknown as NobodyKnows
@@ -169,13 +168,3 @@ def test_the_books_are_compared_in_a_line_a_difference(shop: AtWork) -> None:
     assert (agreed.exit_code, agreed.stdout) == (0, "")
     assert agreed.stderr == "4 payments compared, 0 differences\n"
     assert shop.type("reconcile", "--since", "yesterday").exit_code == 2
-
-
-def test_a_moment_is_a_time_or_so_long_ago() -> None:
-    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert moment("2d", now) == now - timedelta(days=2)
-    assert moment("30min", now) == now - timedelta(minutes=30)
-    assert moment("2026-11-22T12:00", now) == now - timedelta(days=1)
-    assert moment("2026-11-22T12:00+02:00", now) == now - timedelta(days=1, hours=2)
-    with pytest.raises(BadParameter, match="2w is no time"):
-        moment("2w", now)
