@@ -21,6 +21,7 @@ import payment.admin
 import payment.balance_admin
 from bus.console import AsJson, show
 from shop import buyers_admin, keys_admin, log_admin, parked_admin, views_admin, work_admin
+from shop.webhooks import admin as webhooks_admin
 
 if TYPE_CHECKING:
     from shop.running import Running
@@ -57,6 +58,7 @@ app.add_typer(payment.balance_admin.commands(opened), name="balances")
 app.add_typer(buyers_admin.commands(opened), name="buyers")
 app.add_typer(log_admin.commands(opened), name="log")
 app.add_typer(parked_admin.commands(opened), name="parked")
+app.add_typer(webhooks_admin.commands(opened), name="webhooks")
 app.add_typer(views_admin.commands(partial(opened, work=False)), name="views")
 
 

@@ -41,6 +41,7 @@ from shop.keys import Keys
 from shop.secrets import signing_keys
 from shop.settings import Settings
 from shop.tracking import routes as tracking_routes
+from shop.webhooks import module as webhooks_module
 
 if TYPE_CHECKING:
     from payment.stripe import StripeGateway
@@ -90,8 +91,8 @@ def stripe_gateway(settings: Settings) -> StripeGateway:
     )
 
 
-def webhooks(settings: Settings, gateway: Any) -> Mapping[str, StripeWebhooks]:
-    """Those of the gateway that is in use, by its name; the built-in one has none."""
+def stripe_webhooks(settings: Settings, gateway: Any) -> Mapping[str, StripeWebhooks]:
+    """Those that the gateway in use sends, by its name; the built-in one has none."""
     if settings.payment_gateway != "stripe":
         return {}
     from payment.webhooks import StripeWebhooks
@@ -202,7 +203,14 @@ class Shop(containers.DeclarativeContainer):
             auto_approve=settings.provided.return_auto_approve,
         ),
     )
-    contexts = providers.List(maps, catalog, payment, delivery, ordering)
+    webhooks = providers.Singleton(
+        webhooks_module.register,
+        platform,
+        ordering,
+        delivery,
+        allow_private=settings.provided.webhooks_allow_private,
+    )
+    contexts = providers.List(maps, catalog, payment, delivery, ordering, webhooks)
 
     endpoints = providers.Callable(
         surface,
@@ -215,6 +223,6 @@ class Shop(containers.DeclarativeContainer):
         providers.Factory(
             partial,
             payment_routes.endpoints,
-            webhooks=providers.Callable(webhooks, settings, gateway),
+            webhooks=providers.Callable(stripe_webhooks, settings, gateway),
         ),
     )

@@ -25,6 +25,9 @@ from shop import standing as work
 from shop.figures import OVERDUE, STUCK, stuck
 from shop.running import assembled
 from shop.settings import Settings, listing
+from shop.webhooks.endpoint import FAILING, GONE
+from shop.webhooks.notices import Notices
+from shop.webhooks.registry import Registry
 
 NOWHERE = Position(lat=0, lon=0)
 """In the sea. A router answers, and be it that no road leads there."""
@@ -166,7 +169,8 @@ async def _contexts(settings: Settings) -> list[Finding]:
         return found
 
     maps = [await _roads(settings, platform.bus), await _doors(settings, shop.map_room())]
-    return [*maps, *await asyncio.to_thread(look)]
+    webhooks = await _webhooks(platform.contexts["webhooks"])
+    return [*maps, *await asyncio.to_thread(look), *webhooks]
 
 
 def _reader(standing: work.Standing) -> Finding:
@@ -225,6 +229,22 @@ def undelivered(at: datetime) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "silent delivery", silent, f"ask the carrier, {speak}"
     late = {"doc.status": {"$in": [*IN_THE_HOUSE]}, "doc.slot.to": {"$lt": at - UNHEARD_OF}}
     yield "late delivery", late, f"ask the carrier, choose another time: {anew}, {speak}"
+
+
+async def _webhooks(home: Context) -> list[Finding]:
+    """Endpoints that the shop has disabled, and messages that were not taken."""
+    notices, findings = Notices(home.database), []
+    for id, endpoint in (await Registry(home.streams).newest()).items():
+        what, see = f"webhooks to {id}", f"see `shop webhooks deliveries --endpoint {id}`"
+        if endpoint.disabled in (GONE, FAILING):
+            do = f"{see}; then enable or remove it"
+            findings.append(Finding("look", what, f"disabled: {endpoint.disabled}", do))
+        if failed := await notices.count(id, "failed"):
+            do = f"once it answers: `shop webhooks redeliver --endpoint {id} --failed`"
+            findings.append(Finding("look", what, f"messages given up: {failed}", do))
+        if late := await notices.count(id, "waiting", attempts=2):
+            findings.append(Finding("look", what, f"messages not taken so far: {late}", see))
+    return findings
 
 
 def _returns(returns: Any) -> Iterator[Finding]:

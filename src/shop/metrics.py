@@ -51,6 +51,14 @@ IN_FLIGHT = Gauge(
     multiprocess_mode="livesum",
 )
 
+WEBHOOKS = Counter(
+    "storefold_webhooks",
+    "Attempts to tell an endpoint something: taken, failed; messages given_up after the last one,"
+    " endpoints disabled for it",
+    ["outcome"],
+    registry=REGISTRY,
+)
+
 BUILD = Gauge(
     "storefold_build_info",
     "Always 1: which release runs, on which Python",

@@ -231,6 +231,8 @@ class Settings(BaseSettings):
     retry_first_pause: Duration = timedelta(milliseconds=50)
     retry_longest_pause: Duration = timedelta(seconds=5)
 
+    webhooks_allow_private: bool = False
+
 
 def load() -> Settings:
     """The settings of this process; raises `BadSettings`."""

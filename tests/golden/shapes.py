@@ -65,6 +65,7 @@ from delivery.delivery import CheckpointRecorded
 from ordering.order import OrderRerouted
 from tests.golden import slots
 from tests.golden.deliveries import DELIVERIES
+from tests.golden.endpoints import ENDPOINTS
 from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering import histories as ordering
 from tests.ordering.fetching import FETCHING
@@ -222,6 +223,7 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
         ],
         **DELIVERIES,
     },
+    "webhooks": ENDPOINTS,
     "catalog.items": {
         "listed": [LISTED],
         "sold": [

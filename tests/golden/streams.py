@@ -34,6 +34,8 @@ from ordering.views import orders, present
 from payment.balance import BalanceEvent, Ledger
 from payment.handlers import balances, payments
 from payment.payment import Payment, PaymentEvent
+from shop.webhooks.endpoint import Endpoint, EndpointEvent
+from shop.webhooks.registry import ALL
 from tests.golden.shapes import SHAPES, WRITTEN
 
 FOLDER = Path(__file__).parent
@@ -130,6 +132,7 @@ SORTS: Mapping[str, Sort] = {
     "delivery.warehouses": Sort(get_args(WarehouseEvent), WAREHOUSES.kind, as_houses),
     "delivery.timetables": Sort(get_args(TimetableEvent), TIMETABLE, as_timetable),
     "delivery.slots": Sort(get_args(SlotEvent), SLOT, as_taken),
+    "webhooks": Sort(get_args(EndpointEvent), ALL.kind, as_json(dict[str, Endpoint])),
     "catalog.items": Sort(get_args(ItemEvent), items, as_stocked),
     "catalog.products": Sort(get_args(ProductEvent), products, as_json(Product)),
     "catalog.reservations": Sort(get_args(ReservationEvent), reservations, as_json(Reservation)),

@@ -66,6 +66,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         "deliveries list", "deliveries show", "deliveries assign", "deliveries reschedule",
         "deliveries checkpoint", "warehouses add", "warehouses list",
         "log verify", "log tail", "log show", "doctor",
+        "webhooks add", "webhooks list", "webhooks deliveries", "webhooks redeliver",
         "readers", "timers", "parked list", "parked show", "parked retry", "parked skip",
     }  # fmt: skip
 
