@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bus.console import AsJson, moment, progress, show, show_one, stderr
+from bus.console import AsJson, ago, progress, show, show_one, stderr
 
 if TYPE_CHECKING:
     from bus.messages import Command
@@ -205,7 +205,7 @@ def _again(running: Running, messages: list[str], failed_of: str | None) -> int:
 def _moment(since: str | None) -> datetime | None:
     from bus.messages import now
 
-    return None if since is None else moment(since, now())
+    return None if since is None else ago(since, now())
 
 
 def _since(running: Running, endpoint: str, since: datetime) -> int:

@@ -18,9 +18,9 @@ from datetime import datetime
 import structlog
 
 from bus.dispatch import Bus
+from bus.faults import told
 from bus.leases import Lease
 from bus.messages import now
-from bus.mongo import told
 from bus.partitions import PARTITIONS, partition_of
 from bus.tasks import ended
 from shop.metrics import WEBHOOKS
