@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bus.console import AsJson, Open, show, show_one
 from bus.messages import Message, Position
-from delivery.commands import AddWarehouse, ListWarehouses, SetTimeZone, Warehouse
+from delivery.commands import AddWarehouse, ListWarehouses, SetCarrier, SetTimeZone, Warehouse
 
 if TYPE_CHECKING:
     from bus.dispatch import Bus
@@ -77,6 +77,18 @@ def warehouses(shop: Open) -> typer.Typer:
     ) -> None:
         """Have a warehouse go by other clocks; slots that are booked stay when they are."""
         command = meant(SetTimeZone, {"warehouse_id": warehouse_id, "time_zone": time_zone})
+        with shop() as running:
+            changed = running.run(running.bus.send(command)).answer
+        show_one(row(changed, as_json=as_json), as_json=as_json)
+
+    @app.command("carrier")
+    def set_carrier(
+        warehouse_id: str = typer.Argument(help="Its id."),
+        carrier: str | None = typer.Argument(None, help="The name of their key; nobody's: none."),
+        as_json: bool = AsJson,
+    ) -> None:
+        """Have a carrier fetch all that is sent from a warehouse from now on."""
+        command = meant(SetCarrier, {"warehouse_id": warehouse_id, "carrier": carrier})
         with shop() as running:
             changed = running.run(running.bus.send(command)).answer
         show_one(row(changed, as_json=as_json), as_json=as_json)

@@ -18,12 +18,11 @@ from delivery.delivery import (
     CheckpointRecorded,
     Delivery,
     DeliveryEvent,
-    assigned_to,
     evolve,
     has_ended,
     unknown,
 )
-from delivery.dispatch import may_report, may_see
+from delivery.dispatch import assigned_to, may_report, may_see
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far a carrier's clock may be ahead of ours."""

@@ -69,14 +69,15 @@ class AssignDelivery(Command[Done[DeliveryDocument]], name="delivery.AssignDeliv
 
 
 class RescheduleDelivery(Command[Done[DeliveryDocument]], name="delivery.RescheduleDelivery"):
-    """Bring it at another time: what is not on its way yet, or could not be brought, or could not
-    be arranged at all.
+    """Bring it at another time, in a window or in a slot, whose place it takes then: what is not on
+    its way yet, or could not be brought, or could not be arranged at all.
 
-    Refused with `unknown_delivery`, `on_the_road`, `window_over` or `delivery_ended`.
+    Refused with `unknown_delivery`, `on_the_road`, `window_over`, `delivery_ended`, and as a place
+    in a slot is.
     """
 
     delivery_id: Id
-    window: Window
+    when: Window | Id
 
 
 class RetryDelivery(Command[None], name="delivery.RetryDelivery"):
@@ -116,6 +117,14 @@ class SetTimeZone(Command[Done[Warehouse]], name="delivery.SetTimeZone"):
 
     warehouse_id: Id
     time_zone: TimeZone
+
+
+class SetCarrier(Command[Done[Warehouse]], name="delivery.SetCarrier"):
+    """Have a carrier fetch what is sent from a warehouse from now on, or (`None`) whoever comes.
+    Refused with `unknown_warehouse`."""
+
+    warehouse_id: Id
+    carrier: CarrierName | None = None
 
 
 class ListWarehouses(Query[tuple[Warehouse, ...]], name="delivery.ListWarehouses"):

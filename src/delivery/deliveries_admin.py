@@ -87,14 +87,20 @@ def commands(opened: Open) -> typer.Typer:
     def reschedule(
         delivery_id: DeliveryId,
         start: Annotated[
-            str, typer.Option("--from", metavar="TIME", help="2026-11-23T08:00+01:00; else in UTC.")
-        ],
-        to: Annotated[str, typer.Option(metavar="TIME", help="Until when.")],
+            str | None,
+            typer.Option("--from", metavar="TIME", help="2026-11-23T08:00+01:00; else in UTC."),
+        ] = None,
+        to: Annotated[str | None, typer.Option(metavar="TIME", help="Until when.")] = None,
+        slot: Annotated[
+            str | None, typer.Option(help="Or the slot whose place it takes: `shop slots list`.")
+        ] = None,
         as_json: bool = AsJson,
     ) -> None:
         """Have it brought at another time, also after an attempt that failed."""
-        window = {"from": moment(start), "to": moment(to)}
-        say(meant(RescheduleDelivery, {"delivery_id": delivery_id, "window": window}), as_json)
+        if (slot is None) == (start is None or to is None):
+            raise typer.BadParameter("say when: --from TIME --to TIME, or --slot ID")
+        when = slot or {"from": moment(start or ""), "to": moment(to or "")}
+        say(meant(RescheduleDelivery, {"delivery_id": delivery_id, "when": when}), as_json)
 
     @app.command()
     def checkpoint(

@@ -1,5 +1,5 @@
-"""A delivery: what can happen to it, how it stands afterwards, and how it begins; `checkpoints` and
-`dispatch` decide how it goes on."""
+"""A delivery: what can happen to it, and how it stands afterwards. What may happen is decided by
+`scheduling`, `dispatch`, `checkpoints` and `redelivery`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from bisect import insort
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple, assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
 from bus.messages import Address, Event, NotFound, Position, Refused
 from delivery.contract import (
-    CancelDelivery,
     Checkpoint,
     DeliveryAssigned,
     DeliveryAttemptFailed,
@@ -25,7 +24,6 @@ from delivery.contract import (
     Packed,
     Proof,
     Scan,
-    ScheduleDelivery,
     Slot,
     Status,
 )
@@ -172,70 +170,6 @@ def evolve(delivery: Delivery | None, event: DeliveryEvent) -> Delivery:
             assert_never(event)
 
 
-class Booking(NamedTuple):
-    """What became of the place that was held in a slot: booked in this one, or lost."""
-
-    slot: Slot | None
-
-
-def schedule(
-    delivery: Delivery | None,
-    order: ScheduleDelivery,
-    now: datetime,
-    carrier: str | None = None,
-    booking: Booking | None = None,
-) -> list[DeliveryEvent]:
-    """Arrange that the goods are brought, unless that is done or has been called off already. With
-    a `carrier` it is theirs at once. Whose place in a slot is lost comes without one; in a slot
-    that nobody ever held a place in, it cannot be arranged and stays pending."""
-    if delivery is not None:
-        check_reference(delivery, order.reference)
-        return []
-    asked: dict[str, Any] = {
-        "delivery_id": order.delivery_id,
-        "reference": order.reference,
-        "warehouse_id": order.warehouse_id,
-        "destination": order.destination,
-        "items": order.items,
-        "tracking_number": tracking_number(order.delivery_id),
-        "at": now,
-    }
-    if order.slot_id is not None and booking is None:
-        return [DeliveryRequested(**asked, reason="unknown_slot")]
-    slot = booking.slot if booking is not None else None
-    lost = order.slot_id if slot is None else None
-    scheduled = DeliveryScheduled(**asked, carrier=carrier or HOUSE, slot=slot, slot_lost=lost)
-    return [scheduled, *assigned_to(carrier, scheduled, now)]
-
-
-def assigned_to(
-    carrier: str | None, whose: Delivery | DeliveryScheduled, now: datetime
-) -> list[DeliveryEvent]:
-    """The carrier has it, if there is one."""
-    if carrier is None:
-        return []
-    return [
-        DeliveryAssigned(
-            delivery_id=whose.delivery_id,
-            reference=whose.reference,
-            kind=whose.kind,
-            carrier=carrier,
-            at=now,
-        )
-    ]
-
-
-def cancel(delivery: Delivery | None, order: CancelDelivery) -> list[DeliveryEvent]:
-    """Nobody comes, also when the delivery is asked for only later; too late after the pick-up."""
-    if delivery is not None:
-        check_reference(delivery, order.reference)
-        if delivery.picked_up or delivery.ended:
-            return []
-    return [
-        DeliveryCancelled(delivery_id=order.delivery_id, reference=order.reference, kind=order.kind)
-    ]
-
-
 def unknown(delivery_id: str) -> NotFound:
     """The refusal of a delivery that nobody has heard of, or that is another carrier's."""
     return NotFound("unknown_delivery", f"there is no delivery {delivery_id}: check its id")
@@ -256,16 +190,6 @@ def has_ended(delivery: Delivery) -> Refused:
         " more: check the id",
         status=delivery.status,
     )
-
-
-def check_reference(delivery: Delivery, reference: str) -> None:
-    """Refuse with `delivery_exists` to give one id to two references."""
-    if delivery.reference != reference:
-        raise Refused(
-            "delivery_exists",
-            f"{delivery.delivery_id} is the delivery of {delivery.reference}, not of {reference}:"
-            " take another id",
-        )
 
 
 def _begun(event: DeliveryEvent) -> Delivery:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from bus.messages import Principal, Refused
-from delivery.delivery import Delivery, DeliveryEvent, assigned_to, has_ended
+from delivery.contract import DeliveryAssigned, DeliveryScheduled
+from delivery.delivery import Delivery, DeliveryEvent, has_ended
 
 
 def carrier_of(asker: Principal) -> str | None:
@@ -21,6 +22,23 @@ def may_see(delivery: Delivery, carrier: str | None) -> bool:
 def may_report(delivery: Delivery, carrier: str | None) -> bool:
     """A carrier reports on what is theirs, or on what no carrier has yet."""
     return not delivery.assigned or may_see(delivery, carrier)
+
+
+def assigned_to(
+    carrier: str | None, whose: Delivery | DeliveryScheduled, now: datetime
+) -> list[DeliveryEvent]:
+    """The carrier has it, if there is one."""
+    if carrier is None:
+        return []
+    return [
+        DeliveryAssigned(
+            delivery_id=whose.delivery_id,
+            reference=whose.reference,
+            kind=whose.kind,
+            carrier=carrier,
+            at=now,
+        )
+    ]
 
 
 def assign(delivery: Delivery, carrier: str, now: datetime) -> list[DeliveryEvent]:

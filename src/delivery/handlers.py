@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bus.commits import Commit
 from bus.envelope import Envelope
-from bus.messages import Done, Event, now
+from bus.messages import Busy, Done, Event, now
 from bus.streams import Happening, Kind, States, Stream, Streams
-from delivery import checkpoints, dispatch, pickups, redelivery
+from delivery import checkpoints, dispatch, scheduling
 from delivery import delivery as deliveries
 from delivery import slot as slots
 from delivery import warehouse as warehouses
 from delivery.commands import (
     AssignDelivery,
     RecordCheckpoint,
-    RescheduleDelivery,
-    RetryDelivery,
 )
 from delivery.contract import (
     CancelDelivery,
@@ -25,10 +23,9 @@ from delivery.contract import (
     ScheduleDelivery,
     SchedulePickup,
 )
-from delivery.delivery import Booking, Delivery, DeliveryEvent, known
+from delivery.delivery import Delivery, DeliveryEvent, known
 from delivery.lookout import Lookout
-from delivery.redelivery import Redelivery
-from delivery.slot import SlotTerms
+from delivery.redelivery import AGREED
 from delivery.slot_handlers import SLOT
 from delivery.views import document
 from delivery.warehouse_handlers import WAREHOUSES
@@ -39,13 +36,9 @@ DELIVERY = Kind("delivery", deliveries.evolve)
 class Handlers:
     """Delivery's handlers, on its streams."""
 
-    def __init__(
-        self, streams: Streams, redelivery: Redelivery, lookout: Lookout, terms: SlotTerms
-    ) -> None:
+    def __init__(self, streams: Streams, lookout: Lookout) -> None:
         self._streams = streams
-        self._redelivery = redelivery
         self._lookout = lookout
-        self._terms = terms
 
     async def schedule(
         self, command: ScheduleDelivery, envelope: Envelope[ScheduleDelivery]
@@ -59,11 +52,13 @@ class Handlers:
         def decision(states: States) -> list[Happening]:
             at = now()
             if slot is None:
-                return on(own, deliveries.schedule(states[own], command, at, carrier))
+                return on(own, scheduling.schedule(states[own], command, at, carrier))
             book = states[slot]
             booked = slots.book_place(book, command.reference, command.warehouse_id, at)
-            booking = Booking(book.slot if booked else None) if book is not None else None
-            events = deliveries.schedule(states[own], command, at, carrier, booking)
+            booking = (
+                scheduling.Booking(book.slot if booked else None) if book is not None else None
+            )
+            events = scheduling.schedule(states[own], command, at, carrier, booking)
             return on(own, events) + (on(slot, booked) if events else [])
 
         streams = (own,) if slot is None else (own, slot)
@@ -76,19 +71,23 @@ class Handlers:
         warehouse = ((await self._streams.load(WAREHOUSES)).state or {}).get(command.warehouse_id)
         await self._streams.decide(
             DELIVERY(command.delivery_id),
-            lambda delivery: pickups.schedule_pickup(delivery, command, warehouse, now()),
+            lambda delivery: scheduling.schedule_pickup(delivery, command, warehouse, now()),
             envelope,
             new=True,
         )
 
     async def cancel(self, command: CancelDelivery, envelope: Envelope[CancelDelivery]) -> None:
-        """Call a delivery off."""
-        await self._freeing(
-            command.delivery_id,
-            command.slot_id,
-            lambda delivery: deliveries.cancel(delivery, command),
-            envelope,
-        )
+        """Call a delivery off, and give back its place in a slot: both, or none."""
+        own = DELIVERY(command.delivery_id)
+        before = (await self._streams.load(own)).state
+        had = slot_ids(before) | ({command.slot_id} if command.slot_id else set())
+
+        def decision(states: States) -> list[Happening]:
+            check_slot(states[own], before)
+            events = scheduling.cancel(states[own], command)
+            return on(own, events) + (free(states, had, command.reference) if events else [])
+
+        await self._streams.decide_all([own, *map(SLOT, had)], decision, envelope)
 
     async def record(
         self, command: RecordCheckpoint, envelope: Envelope[RecordCheckpoint]
@@ -113,36 +112,6 @@ class Handlers:
             envelope,
         )
 
-    async def reschedule(
-        self, command: RescheduleDelivery, envelope: Envelope[RescheduleDelivery]
-    ) -> Done[DeliveryDocument]:
-        """Have it brought at another time."""
-        id = command.delivery_id
-        there = await self._streams.load(WAREHOUSES)
-        before = known((await self._streams.load(DELIVERY(id))).state, id)
-
-        def decision(found: Delivery | None) -> list[DeliveryEvent]:
-            delivery = known(found, id)
-            carrier = warehouses.carrier_of(there.state, delivery.warehouse_id)
-            slot = redelivery.agreed(command.window, now())
-            return redelivery.reschedule(delivery, slot, now(), carrier)
-
-        unused = before.slot if not before.picked_up else None
-        commit = await self._freeing(id, unused.slot_id if unused else None, decision, envelope)
-        after = known((await self._streams.load(DELIVERY(id))).state, id)
-        return await self._told(after, commit, envelope)
-
-    async def retry(self, command: RetryDelivery, envelope: Envelope[RetryDelivery]) -> None:
-        """Have it brought the next day, if nobody has said otherwise."""
-        there = (await self._streams.load(WAREHOUSES)).state or {}
-
-        def decision(delivery: Delivery | None) -> list[DeliveryEvent]:
-            source = there.get(delivery.warehouse_id or "") if delivery is not None else None
-            zone = self._terms.zone_of(source)
-            return redelivery.retry(delivery, self._redelivery, now(), zone)
-
-        await self._streams.decide(DELIVERY(command.delivery_id), decision, envelope)
-
     async def _decide(
         self,
         delivery_id: str,
@@ -151,47 +120,51 @@ class Handlers:
     ) -> Done[DeliveryDocument]:
         """Decide on one delivery; the answer is how it stands then."""
         decided = await self._streams.decide(DELIVERY(delivery_id), decision, envelope)
-        return await self._told(
-            known(decided.state, delivery_id), decided.commit, envelope, repeated=decided.repeated
+        delivery = known(decided.state, delivery_id)
+        return await told(
+            self._lookout, delivery, decided.commit, envelope, repeated=decided.repeated
         )
 
-    async def _told(
-        self,
-        delivery: Delivery,
-        commit: Commit | None,
-        envelope: Envelope[Any],
-        *,
-        repeated: bool = False,
-    ) -> Done[DeliveryDocument]:
-        left = await self._lookout.way_left(delivery, envelope)
-        return Done[DeliveryDocument](
-            answer=document(delivery, left, now()),
-            position=commit.position if commit else 0,
-            repeated=repeated,
-        )
 
-    async def _freeing(
-        self,
-        delivery_id: str,
-        slot_id: str | None,
-        rule: Callable[[Delivery | None], list[DeliveryEvent]],
-        envelope: Envelope[Any],
-    ) -> Commit | None:
-        """Decide on a delivery; if anything happens to it, its place in the slot is given back:
-        both, or none."""
-        own = DELIVERY(delivery_id)
-        slot = SLOT(slot_id) if slot_id is not None else None
-
-        def decision(states: States) -> list[Happening]:
-            events = rule(states[own])
-            if not events or slot is None:
-                return on(own, events)
-            return on(own, events) + on(slot, slots.free(states[slot], events[0].reference))
-
-        streams = (own,) if slot is None else (own, slot)
-        return await self._streams.decide_all(streams, decision, envelope)
+async def told(
+    lookout: Lookout,
+    delivery: Delivery,
+    commit: Commit | None,
+    envelope: Envelope[Any],
+    *,
+    repeated: bool = False,
+) -> Done[DeliveryDocument]:
+    """How a delivery stands after a decision."""
+    left = await lookout.way_left(delivery, envelope)
+    return Done[DeliveryDocument](
+        answer=document(delivery, left, now()),
+        position=commit.position if commit else 0,
+        repeated=repeated,
+    )
 
 
 def on(stream: Stream[Any], events: Sequence[Event]) -> list[Happening]:
     """These events, on that stream."""
     return [(stream, event) for event in events]
+
+
+def free(states: States, slot_ids: Iterable[str], reference: str) -> list[Happening]:
+    """Give back the places that a reference has in these slots."""
+    return [
+        happening
+        for place in map(SLOT, slot_ids)
+        for happening in on(place, slots.free(states[place], reference))
+    ]
+
+
+def slot_ids(delivery: Delivery | None) -> set[str]:
+    """The slot in which a delivery has a place, if it has one."""
+    if delivery is None or delivery.slot is None or delivery.slot.slot_id == AGREED:
+        return set()
+    return {delivery.slot.slot_id}
+
+
+def check_slot(delivery: Delivery | None, before: Delivery | None) -> None:
+    """`Busy` when it has got another slot since it was loaded: the decision is to be made anew."""
+    if slot_ids(delivery) != slot_ids(before):
+        raise Busy("the delivery has just been rescheduled: try again in a moment")

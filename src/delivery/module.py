@@ -15,6 +15,7 @@ from delivery.commands import (
     RecordCheckpoint,
     RescheduleDelivery,
     RetryDelivery,
+    SetCarrier,
     SetTimeZone,
 )
 from delivery.contract import (
@@ -34,6 +35,7 @@ from delivery.policies import schedules
 from delivery.quote_handlers import QuoteHandlers
 from delivery.reads import Reads
 from delivery.redelivery import Redelivery
+from delivery.redelivery_handlers import RedeliveryHandlers
 from delivery.slot import SlotEvent, SlotTerms
 from delivery.slot_commands import (
     CloseDay,
@@ -70,15 +72,16 @@ def register(
     bus = platform.bus
 
     lookout = Lookout(bus)
-    handle = Handlers(home.streams, redelivery, lookout, slot_terms)
+    handle = Handlers(home.streams, lookout)
+    again = RedeliveryHandlers(home.streams, redelivery, lookout, slot_terms)
     reads = Reads(home.streams, lookout)
     bus.handle(ScheduleDelivery, handle.schedule)
     bus.handle(SchedulePickup, handle.schedule_pickup)
     bus.handle(CancelDelivery, handle.cancel)
     bus.handle(RecordCheckpoint, handle.record)
     bus.handle(AssignDelivery, handle.assign)
-    bus.handle(RescheduleDelivery, handle.reschedule)
-    bus.handle(RetryDelivery, handle.retry)
+    bus.handle(RescheduleDelivery, again.reschedule)
+    bus.handle(RetryDelivery, again.retry)
     bus.handle(GetDelivery, reads.get)
     bus.handle(AwaitDelivery, reads.wait)
 
@@ -95,6 +98,7 @@ def _places_and_slots(bus: Bus, home: Context, tariff: Tariff, terms: SlotTerms)
     houses = WarehouseHandlers(home.streams, bus)
     bus.handle(AddWarehouse, houses.add)
     bus.handle(SetTimeZone, houses.set_time_zone)
+    bus.handle(SetCarrier, houses.set_carrier)
     bus.handle(ListWarehouses, houses.list)
 
     keeps = SlotHandlers(home.streams, terms)

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from bus.messages import Refused, Window
 from delivery.contract import DeliveryRescheduled, DeliveryScheduled, Slot
-from delivery.delivery import HOUSE, Delivery, DeliveryEvent, assigned_to, has_ended
+from delivery.delivery import HOUSE, Delivery, DeliveryEvent, has_ended
+from delivery.dispatch import assigned_to
 
 AGREED = "agreed"
 """The slot of a window that was agreed on beside the timetable: it takes nobody's place."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -165,6 +166,15 @@ def book_place(
     if now >= book.slot.to or book.taken(now, reference) >= book.capacity:
         return []
     return [SlotBooked(slot_id=book.slot.slot_id, reference=reference)]
+
+
+def take(book: Book | None, wanted: HoldSlot, offered: Offered, now: datetime) -> list[SlotEvent]:
+    """Keep a place and take it for good, until the slot begins, also if it was given back before: a
+    person has decided so. Refused as `hold` is."""
+    as_new = replace(book, given_back=frozenset()) if book is not None else None
+    held = hold(as_new, wanted, offered, now, timedelta())
+    after = reduce(evolve, held, as_new)
+    return [*held, *book_place(after, wanted.reference, wanted.warehouse_id, now)]
 
 
 def free(book: Book | None, reference: str) -> list[SlotEvent]:

@@ -228,6 +228,12 @@ def find(timetable: Timetable | None, place: str, slot_id: str, zone: ZoneInfo) 
     raise unknown_slot(slot_id, f"{place} has no slot {slot_id} any more, or never had")
 
 
+def place_of(slot_id: str) -> str | None:
+    """The place whose slot that would be, if there is one of this id."""
+    named = _SLOT_ID.fullmatch(slot_id)
+    return named[1] if named else None
+
+
 def unknown_slot(slot_id: str, why: str) -> Refused:
     """The refusal of a slot that nobody can have."""
     return Refused("unknown_slot", f"{why}: choose one of a fresh quote", slot_id=slot_id)

@@ -32,7 +32,14 @@ class TimeZoneSet(Event, name="delivery.TimeZoneSet"):
     time_zone: str
 
 
-WarehouseEvent = WarehouseOpened | TimeZoneSet
+class CarrierSet(Event, name="delivery.CarrierSet"):
+    """This carrier fetches what is sent from there; `None`: whoever comes."""
+
+    warehouse_id: str
+    carrier: str | None = None
+
+
+WarehouseEvent = WarehouseOpened | TimeZoneSet | CarrierSet
 
 Warehouses = Mapping[str, Warehouse]
 """The warehouses by id."""
@@ -53,6 +60,8 @@ def evolve(warehouses: Warehouses | None, event: WarehouseEvent) -> Warehouses:
             )
         case TimeZoneSet(warehouse_id=id, time_zone=time_zone):
             after = there[id].model_copy(update={"time_zone": time_zone})
+        case CarrierSet(warehouse_id=id, carrier=carrier):
+            after = there[id].model_copy(update={"carrier": carrier})
         case _:
             assert_never(event)
     return MappingProxyType({**there, after.warehouse_id: after})
@@ -94,6 +103,15 @@ def set_time_zone(
     if known(warehouses, warehouse_id).time_zone == time_zone:
         return []
     return [TimeZoneSet(warehouse_id=warehouse_id, time_zone=time_zone)]
+
+
+def set_carrier(
+    warehouses: Warehouses | None, warehouse_id: str, carrier: str | None
+) -> list[WarehouseEvent]:
+    """Have another carrier; who has a delivery already keeps it."""
+    if known(warehouses, warehouse_id).carrier == carrier:
+        return []
+    return [CarrierSet(warehouse_id=warehouse_id, carrier=carrier)]
 
 
 def known(warehouses: Warehouses | None, warehouse_id: str) -> Warehouse:

@@ -7,7 +7,7 @@ from bus.envelope import Envelope
 from bus.messages import Done
 from bus.streams import Decided, Kind, Streams
 from delivery import warehouse as warehouses
-from delivery.commands import AddWarehouse, ListWarehouses, SetTimeZone, Warehouse
+from delivery.commands import AddWarehouse, ListWarehouses, SetCarrier, SetTimeZone, Warehouse
 from delivery.warehouse import Warehouses, known
 from maps.contract import Locate
 
@@ -44,6 +44,16 @@ class WarehouseHandlers:
         id, time_zone = command.warehouse_id, command.time_zone
         decided = await self._streams.decide(
             WAREHOUSES, lambda there: warehouses.set_time_zone(there, id, time_zone), envelope
+        )
+        return done(decided, id)
+
+    async def set_carrier(
+        self, command: SetCarrier, envelope: Envelope[SetCarrier]
+    ) -> Done[Warehouse]:
+        """Have another carrier fetch what is sent from there."""
+        id, carrier = command.warehouse_id, command.carrier
+        decided = await self._streams.decide(
+            WAREHOUSES, lambda there: warehouses.set_carrier(there, id, carrier), envelope
         )
         return done(decided, id)
 

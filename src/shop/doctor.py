@@ -248,7 +248,7 @@ async def _webhooks(home: Context) -> list[Finding]:
 
 
 def _returns(returns: Any) -> Iterator[Finding]:
-    """Returns that are not paid for though the goods are back, or that a person has to decide."""
+    """Returns that are not paid for though the goods are back, or that wait for a person."""
     owed = {"doc.status": "received", "doc.updated_at": {"$lt": now() - STUCK}}
     for found in returns.find(owed, {"_id": 1}).limit(20):
         do = f"look at `shop returns show {found['_id']}` and `shop payments list`"
@@ -257,6 +257,10 @@ def _returns(returns: Any) -> Iterator[Finding]:
     if waiting:
         do = "see `shop returns list --status requested`"
         yield Finding("look", "returns", f"{waiting} to approve or reject", do)
+    here = returns.count_documents({"doc.status": "approved", "doc.pickup.status": "arrived"})
+    if here:
+        do = "look at the goods, then `shop returns receive`; `shop returns list --status approved`"
+        yield Finding("look", "returns", f"{here} fetched and to be received", do)
 
 
 def _in_trouble(payments: Any) -> Iterator[Finding]:

@@ -15,7 +15,10 @@ from bus.envelope import Envelope
 from bus.messages import Address, Event, Position, Refused
 from bus.platform import Platform
 from bus.transport import InProcess, Loopback, Transport
+from delivery.clock import WEEK
+from delivery.commands import AddWarehouse
 from delivery.module import register
+from delivery.slot_commands import SetWindow
 from delivery.tariff import Tariff
 from maps.contract import Directions, Leg, Locate, Measure, Place, Way
 from tests.delivery.desk import Running, at_a_desk
@@ -116,3 +119,18 @@ def door() -> Address:
         country="LI",
         position=Position(lat=0.2, lon=0),
     )
+
+
+APIA = "Pacific/Apia"
+
+ALL_DAY: Any = {"warehouse_id": "apia", "days": WEEK, "start": "00:00", "end": "24:00"}
+
+
+@pytest.fixture
+async def opened(delivering: Delivering, door: Address) -> Delivering:
+    """A warehouse beyond the date line that brings three orders a day."""
+    await delivering.bus.send(
+        AddWarehouse(warehouse_id="apia", name="Apia", address=door, time_zone=APIA)
+    )
+    await delivering.bus.send(SetWindow(**ALL_DAY, capacity=3))
+    return delivering

@@ -23,7 +23,8 @@ from delivery.contract import (
     Scan,
     Slot,
 )
-from delivery.delivery import Booking, DeliveryEvent, DeliveryRequested, cancel, schedule
+from delivery.delivery import DeliveryEvent, DeliveryRequested
+from delivery.scheduling import Booking, cancel, schedule
 from delivery.views import document
 from tests.delivery.histories import (
     CANCEL,

@@ -53,6 +53,14 @@ def test_a_warehouse_goes_by_the_clocks_that_it_is_given(warehouses: Typed) -> N
         warehouses("time-zone", "vaduz", "UTC")
 
 
+def test_a_warehouse_is_given_to_a_carrier(warehouses: Typed) -> None:
+    assert "post" in warehouses(*LAGER, "--carrier", "post")
+    assert json.loads(warehouses("carrier", "schaan", "vans", "--json"))["carrier"] == "vans"
+    assert "vans" in warehouses("list")
+    assert "carrier" not in json.loads(warehouses("carrier", "schaan", "--json"))
+    assert "carrier" in warehouses("carrier", "schaan", "the post", code=2)
+
+
 def test_a_warehouse_on_no_map_is_refused(warehouses: Typed) -> None:
     with pytest.raises(Refused) as refused:
         warehouses(*LAGER, "--district", "Nowhere")
@@ -109,14 +117,77 @@ def test_a_delivery_is_listed_and_shown(running: Running, deliveries: Typed) -> 
     assert "en_route ([van] 7)" in shown
 
 
-def test_an_unknown_delivery_is_refused(deliveries: Typed) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "d1"),
+        ("assign", "d1", "--carrier", "post"),
+        ("reschedule", "d1", "--from", "2030-01-01T08:00Z", "--to", "2030-01-01T10:00Z"),
+        ("reschedule", "d1", "--slot", "schaan:2030-01-01:0800-1000"),
+        ("checkpoint", "d1", "delivered"),
+    ],
+)
+def test_an_unknown_delivery_is_refused(deliveries: Typed, command: tuple[str, ...]) -> None:
     with pytest.raises(Refused) as refused:
-        deliveries("show", "d1")
+        deliveries(*command)
     assert refused.value.code == "unknown_delivery"
 
 
-@pytest.mark.parametrize("arguments", [("--status", "lost"), ("--limit", "0")])
-def test_a_list_nobody_can_mean_is_a_usage_error(
-    deliveries: Typed, arguments: tuple[str, str]
+def test_a_delivery_is_given_to_a_carrier_moved_and_spoken_for(
+    running: Running, warehouses: Typed, deliveries: Typed
 ) -> None:
-    assert deliveries("list", *arguments, code=2)
+    warehouses(*LAGER, "--carrier", "post", "--time-zone", "Europe/Vaduz")
+    vaduz = Address(house_number="1", road="Weg", district="Vaduz", postcode="9490", country="LI")
+    for id in ("d1", "d2"):
+        order = ScheduleDelivery(
+            delivery_id=id, reference=f"o-{id}", warehouse_id="schaan", destination=vaduz
+        )
+        running.run(running.bus.send(order))
+
+    def listed(*filters: str) -> list[str]:
+        lines = deliveries("list", "--json", *filters).splitlines()
+        return [json.loads(line)["delivery_id"] for line in lines]
+
+    assert "vans" in deliveries("assign", "d1", "--carrier", "vans")
+    moved = deliveries(
+        "reschedule", "d1", "--from", "2030-01-01T23:30Z", "--to", "2030-01-02T01:00Z"
+    )
+    assert "2030-01-01T23:30:00Z - 2030-01-02T01:00:00Z (agreed)" in moved
+    assert listed("--carrier", "vans") == ["d1"]
+    assert listed("--carrier", "post") == ["d2"]
+    assert listed("--date", "2030-01-02", "--warehouse", "schaan") == ["d1"]
+    assert listed("--date", "2030-01-01") == []
+    assert "2030-01-01T23:30:00Z" in deliveries("list", "--slot", "agreed")
+
+    told = deliveries(
+        "checkpoint", "d1", "delivered", "--at", "2026-11-23T12:00Z",
+        "--note", "at number 14", "--received-by", "A. Neighbour",
+    )  # fmt: skip
+    assert "2026-11-23T12:00:00Z delivered, received by A. Neighbour (at number 14)" in told
+    assert listed("--open") == ["d2"]
+    assert listed("--ended") == ["d1"]
+    with pytest.raises(Refused) as refused:
+        deliveries("assign", "d1", "--carrier", "post")
+    assert refused.value.code == "delivery_ended"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "--status", "lost"),
+        ("list", "--limit", "0"),
+        ("list", "--date", "tomorrow"),
+        ("list", "--carrier", "the post"),
+        ("assign", "d1", "--carrier", "the post"),
+        ("reschedule", "d1"),
+        ("reschedule", "d1", "--from", "2030-01-01T08:00Z"),
+        ("reschedule", "d1", "--from", "2030-01-01T08:00Z", "--to", "2030-01-01T08:00Z"),
+        ("reschedule", "d1", "--from", "2030-01-01T08:00Z", "--to", "2030-02-01T08:00Z"),
+        ("checkpoint", "d1", "lost"),
+        ("checkpoint", "d1", "arrived", "--received-by", "A. Neighbour"),
+    ],
+)
+def test_what_nobody_can_mean_is_a_usage_error(
+    deliveries: Typed, arguments: tuple[str, ...]
+) -> None:
+    assert deliveries(*arguments, code=2)

@@ -22,9 +22,10 @@ from delivery.contract import (
     DeliveryReturned,
     Scan,
 )
-from delivery.delivery import CheckpointRecorded, Delivery, DeliveryEvent, cancel
+from delivery.delivery import CheckpointRecorded, Delivery, DeliveryEvent
 from delivery.dispatch import assign
 from delivery.redelivery import Redelivery, reschedule, retry
+from delivery.scheduling import cancel
 from tests.delivery.histories import (
     CANCEL,
     PENDING,

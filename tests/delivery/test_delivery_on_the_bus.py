@@ -263,7 +263,7 @@ async def test_deliveries_are_found_by_the_day_at_their_warehouse(
         window = Window.model_validate(
             {"from": half_past_ten, "to": half_past_ten + timedelta(hours=1)}
         )
-        done = await delivering.bus.send(RescheduleDelivery(delivery_id=f"d-{id}", window=window))
+        done = await delivering.bus.send(RescheduleDelivery(delivery_id=f"d-{id}", when=window))
 
     async def found(days: int, **query: Any) -> list[str]:
         asked = ListDeliveries(date=day + timedelta(days=days), min_position=done.position, **query)

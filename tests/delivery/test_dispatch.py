@@ -6,8 +6,9 @@ import pytest
 
 from bus.messages import NotFound, Principal, Refused
 from delivery.contract import DeliveryPickedUp
-from delivery.delivery import DeliveryEvent, schedule
+from delivery.delivery import DeliveryEvent
 from delivery.dispatch import assign, carrier_of, may_report, may_see
+from delivery.scheduling import schedule
 from tests.delivery.histories import (
     CANCELLED,
     NOON,

@@ -17,9 +17,9 @@ from delivery.contract import (
     Scan,
     SchedulePickup,
 )
-from delivery.delivery import Delivery, DeliveryEvent, DeliveryRequested, cancel
-from delivery.pickups import schedule_pickup
+from delivery.delivery import Delivery, DeliveryEvent, DeliveryRequested
 from delivery.redelivery import Redelivery, reschedule, retry
+from delivery.scheduling import cancel, schedule_pickup
 from delivery.views import document
 from tests.delivery.histories import (
     CANCEL,

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymongo import MongoClient
 
-from bus.commits import Commit
-from bus.messages import Address, Money, NotFound, Refused, Window, now
+from bus.messages import Address, NotFound, Refused, Window, now
 from bus.transport import InProcess
 from delivery.clock import WEEK, local_day
 from delivery.commands import AddWarehouse, RescheduleDelivery, SetTimeZone
@@ -18,9 +17,7 @@ from delivery.contract import (
     DeliveryCancelled,
     DeliveryScheduled,
     FreeSlot,
-    HoldSlot,
     QuoteDelivery,
-    ScheduleDelivery,
     Slot,
 )
 from delivery.delivery import DeliveryRequested
@@ -34,57 +31,15 @@ from delivery.slot_commands import (
     SetWindow,
     SlotStanding,
 )
-from tests.delivery.conftest import Delivering, at_work
-
-EUR_10 = Money(amount=10_00, currency="EUR")
-APIA = "Pacific/Apia"
-
-ALL_DAY: Any = {"warehouse_id": "apia", "days": WEEK, "start": "00:00", "end": "24:00"}
-
-
-@pytest.fixture
-async def opened(delivering: Delivering, door: Address) -> Delivering:
-    """A warehouse beyond the date line that brings three orders a day."""
-    await delivering.bus.send(
-        AddWarehouse(warehouse_id="apia", name="Apia", address=door, time_zone=APIA)
-    )
-    await delivering.bus.send(SetWindow(**ALL_DAY, capacity=3))
-    return delivering
-
-
-async def offered(delivering: Delivering, door: Address) -> tuple[Slot, ...]:
-    query = QuoteDelivery(destination=door, goods=EUR_10, with_slots=True)
-    return (await delivering.bus.ask(query)).slots
-
-
-def hold(slot: Slot, reference: str) -> HoldSlot:
-    return HoldSlot(
-        slot_id=slot.slot_id,
-        reference=reference,
-        warehouse_id="apia",
-        until=now() + timedelta(minutes=30),
-    )
-
-
-def schedule(slot: Slot, reference: str, door: Address) -> ScheduleDelivery:
-    return ScheduleDelivery(
-        delivery_id=f"d-{reference}",
-        reference=reference,
-        warehouse_id="apia",
-        destination=door,
-        slot_id=slot.slot_id,
-    )
-
-
-def happened(commit: Commit) -> list[str]:
-    return [event.kind.__name__ for event in commit.events]
-
-
-async def standing(delivering: Delivering, slot: Slot) -> tuple[int, int, int]:
-    """What is held, booked and free."""
-    found = await delivering.bus.ask(ListSlots(warehouse_id="apia", days=9))
-    (it,) = (each for each in found if each.slot_id == slot.slot_id)
-    return it.held, it.booked, it.free
+from tests.delivery.conftest import ALL_DAY, APIA, Delivering, at_work
+from tests.delivery.places import (
+    EUR_10,
+    happened,
+    hold,
+    offered,
+    schedule,
+    standing,
+)
 
 
 async def test_the_slots_of_the_coming_week_are_offered_by_the_clocks_there(
@@ -187,7 +142,7 @@ async def test_who_is_given_another_time_gives_the_place_back(
     await opened.bus.send(hold(slot, "o1"))
     await opened.bus.send(schedule(slot, "o1", door))
     window = Window.model_validate({"from": slot.to, "to": slot.to + timedelta(hours=2)})
-    again = RescheduleDelivery(delivery_id="d-o1", window=window)
+    again = RescheduleDelivery(delivery_id="d-o1", when=window)
     for _ in range(2):
         told = (await opened.bus.send(again)).answer
         assert told.slot is not None
@@ -205,7 +160,7 @@ async def test_who_could_not_come_in_a_slot_and_is_given_another_time_is_missed_
     await opened.bus.send(FreeSlot(slot_id=slot.slot_id, reference="o1"))
     await opened.bus.send(schedule(slot, "o1", door))
     window = Window.model_validate({"from": slot.to, "to": slot.to + timedelta(hours=2)})
-    told = await opened.bus.send(RescheduleDelivery(delivery_id="d-o1", window=window))
+    told = await opened.bus.send(RescheduleDelivery(delivery_id="d-o1", when=window))
     assert told.answer.slot_lost is None
 
 

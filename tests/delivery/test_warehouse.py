@@ -4,11 +4,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from bus.messages import Address, Money, Position, Refused
+from bus.messages import Address, Money, NotFound, Position, Refused
 from delivery.commands import Warehouse
 from delivery.quote import open_warehouses, quote
 from delivery.tariff import Tariff
-from delivery.warehouse import WarehouseEvent, WarehouseOpened, Warehouses, add, evolve
+from delivery.warehouse import (
+    WarehouseEvent,
+    WarehouseOpened,
+    Warehouses,
+    add,
+    carrier_of,
+    evolve,
+    set_carrier,
+)
 from maps.contract import Leg
 
 SCHAAN = Address(
@@ -48,6 +56,19 @@ def test_two_warehouses_cannot_have_one_id() -> None:
     with pytest.raises(Refused, match="a is the id of Lager already") as refused:
         add(replay([opened(warehouse("a"))]), warehouse("a", "Another"))
     assert refused.value.code == "warehouse_exists"
+
+
+def test_a_warehouse_is_given_to_a_carrier_and_taken_back() -> None:
+    history: list[WarehouseEvent] = [opened(warehouse("a"))]
+    assert carrier_of(replay(history), "a") is None
+    history += set_carrier(replay(history), "a", "post")
+    assert carrier_of(replay(history), "a") == "post"
+    assert set_carrier(replay(history), "a", "post") == []
+    history += set_carrier(replay(history), "a", None)
+    assert carrier_of(replay(history), "a") is None
+    assert carrier_of(replay(history), "b") is None
+    with pytest.raises(NotFound, match="there is no warehouse b; there are a"):
+        set_carrier(replay(history), "b", "post")
 
 
 def test_every_warehouse_that_was_opened_is_known() -> None:

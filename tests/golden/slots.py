@@ -7,7 +7,7 @@ from bus.messages import Address, Event, Position
 from delivery.contract import DeliveryScheduled, Slot
 from delivery.slot import SlotBooked, SlotFreed, SlotHeld
 from delivery.timetable import DayClosed, DayOpened, WindowDropped, WindowSet
-from delivery.warehouse import TimeZoneSet, WarehouseOpened
+from delivery.warehouse import CarrierSet, TimeZoneSet, WarehouseOpened
 from ordering.order import OrderRejected
 from tests.ordering import histories as ordering
 
@@ -47,6 +47,14 @@ WAREHOUSES: Mapping[str, Sequence[Event]] = {
     "opened_by_its_own_clocks": [
         OPENED.model_copy(update={"time_zone": "Europe/Vaduz", "carrier": "post"}),
         TimeZoneSet(warehouse_id="vaduz", time_zone="Europe/Zurich"),
+    ],
+    "given_to_a_carrier": [
+        OPENED,
+        CarrierSet(warehouse_id="vaduz", carrier="post"),
+    ],
+    "given_to_whoever_comes": [
+        OPENED.model_copy(update={"carrier": "post"}),
+        CarrierSet(warehouse_id="vaduz"),
     ],
 }
 

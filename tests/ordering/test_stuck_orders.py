@@ -12,6 +12,7 @@ from ordering.contract import TERMINAL
 from ordering.return_views import RETURNS
 from ordering.views import ORDERS
 from shop import doctor, figures
+from tests.ordering.fetching import FETCHING
 from tests.ordering.histories import SHAPES, replay
 
 pytestmark = pytest.mark.anyio
@@ -72,12 +73,14 @@ def test_every_stage_moves_by_itself_or_may_last_or_has_ended() -> None:
         ("kept", []),
         ("came_back", [("bad", "ret_1_1")]),
         ("partly_back", []),
+        ("pickup_on_its_way", []),
+        ("pickup_arrived", [("look", "1 fetched and to be received")]),
     ],
 )
 async def test_a_return_that_somebody_waits_for_is_shown(
     mongo: MongoClient[dict[str, Any]], prefix: str, stage: str, shown: list[tuple[str, str]]
 ) -> None:
-    (found,) = replay(SHAPES[stage]).returns
+    (found,) = replay({**SHAPES, **FETCHING}[stage]).returns
     assert found.updated_at < now() - figures.STUCK
     documents = Documents(RETURNS, mongo[f"{prefix}_ordering"])
 
