@@ -51,7 +51,7 @@ check: $(READY)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
-bench: $(READY) $(OSRM)
+bench: $(READY)
 	$(BIN)/python -m bench
 
 # The newest versions that pyproject.toml allows, for every platform at once.

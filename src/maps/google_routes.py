@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Annotated, Any, Literal, TypeVar
 
+import structlog
 from pydantic import Field, TypeAdapter
 
 from bus.messages import Position
 from maps.breaker import Breaker
+from maps.builtin_router import leg
 from maps.contract import Leg, Way
 from maps.google import read
 from maps.outside import (
@@ -109,6 +112,8 @@ T = TypeVar("T")
 MATRIX = TypeAdapter(list[Cell])
 ROUTES = TypeAdapter(Routes)
 
+log = structlog.get_logger(__name__)
+
 
 class GoogleRouter:
     """Google's roads, without the traffic of the moment: a quote holds until the van sets out."""
@@ -183,7 +188,7 @@ class GoogleRouter:
             "origins": [{"waypoint": _waypoint(each)} for each in origins],
             "destinations": [{"waypoint": _waypoint(each)} for each in destinations],
         }
-        read = partial(matrix_in, rows=len(origins), columns=len(destinations))
+        read = partial(matrix_in, origins=origins, destinations=destinations)
         path = "/distanceMatrix/v2:computeRouteMatrix"
         return await self._post(path, CELL_FIELDS, asked, read, longer)
 
@@ -211,13 +216,18 @@ class GoogleRouter:
         return await self._server.ask("POST", path, read, longer=longer, json=body, headers=headers)
 
 
-def matrix_in(answer: Answer, rows: int, columns: int) -> Matrix:
-    """The ways in an answer, whose cells come in any order."""
+def matrix_in(
+    answer: Answer, origins: Sequence[Position], destinations: Sequence[Position]
+) -> Matrix:
+    """The ways in an answer, whose cells come in any order. One that Google has failed at is
+    measured by geometry."""
     cells = {(cell.origin, cell.destination): cell for cell in read(MATRIX, answer)}
-    if cells.keys() != {(row, column) for row in range(rows) for column in range(columns)}:
+    rows, columns = range(len(origins)), range(len(destinations))
+    if cells.keys() != set(product(rows, columns)):
         raise Nonsense("it answered with other cells than were asked for")
     return tuple(
-        tuple(_leg(cells[row, column]) for column in range(columns)) for row in range(rows)
+        tuple(_leg(cells[row, column], origins[row], destinations[column]) for column in columns)
+        for row in rows
     )
 
 
@@ -240,9 +250,10 @@ def way_in(answer: Answer, waypoints: Sequence[Position]) -> Way | None:
     )
 
 
-def _leg(cell: Cell) -> Leg | None:
+def _leg(cell: Cell, origin: Position, destination: Position) -> Leg | None:
     if cell.status.code:
-        raise Nonsense(f"it answered with an error for a cell: {cell.status.code}")
+        log.warning("maps.google_cell_failed", code=cell.status.code, instead="builtin")
+        return leg(origin, destination)
     if cell.condition is None:
         raise Nonsense("it did not say whether a road leads there")
     if cell.condition == "ROUTE_NOT_FOUND":

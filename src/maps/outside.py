@@ -26,6 +26,9 @@ PATIENCE = 1.5
 SECONDS_A_CELL = 0.001
 """What a matrix may take longer for each of its cells: a large one is no buyer's question."""
 
+AT_ONCE = 16
+"""Questions under way. More would not be answered sooner: the others wait for these."""
+
 PAUSES = (0.05, 0.15)
 """Seconds before a question is asked again, about: as often as there are pauses."""
 
@@ -92,6 +95,7 @@ class Outside:
         self._pauses = pauses
         self._breaker = breaker or Breaker()
         self._open = BREAKER_OPEN.labels(name)
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._http = httpx.AsyncClient(
             base_url=base,
             # Unpacked, an answer may be a thousand times as large as what was read of it.
@@ -111,11 +115,26 @@ class Outside:
         """What `read` makes of the answer; `longer` is seconds more of patience.
 
         `read` raises `Nonsense` or pydantic's `ValidationError` for what is no answer, `Declined`
-        for what is none to this question. Raises `Unanswered`.
+        for what is none to this question. Raises `Unanswered`. While many ask, it takes longer
+        until it is one's turn, and that is no failure of the service: whoever cannot wait, stops.
         """
+        async with self._free:
+            return await self._ask(method, path, read, self._patience + longer, how)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Answer], T],
+        patience: float,
+        how: Mapping[str, Any],
+    ) -> T:
         if not self._breaker.admits():
             raise Unanswered(f"{self._name} is not asked at the moment, for it has failed")
-        patience = self._patience + longer
         try:
             async with asyncio.timeout(patience):
                 answer = await self._insist(method, path, patience / 2, how)
@@ -128,10 +147,6 @@ class Outside:
             raise self._failed(reason(error, patience)) from None
         self._answered()
         return found
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._http.aclose()
 
     async def _insist(
         self, method: str, path: str, patience: float, how: Mapping[str, Any]
@@ -187,5 +202,7 @@ def reason(error: Exception, patience: float) -> str:
             return f"it did not answer within {patience:.1f} s"
         case Nonsense():
             return str(error)
+        case httpx.TransportError():
+            return f"there is no connection, or it broke: {type(error).__name__}"
         case _:
             return told(error)

@@ -3,6 +3,7 @@ one does."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -10,10 +11,12 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from bus.batch import Batch
 from bus.messages import Position, derived_id
 from maps.builtin_router import BuiltinRouter
 from maps.contract import Leg, Way
 from maps.memory import Memory
+from maps.outside import SECONDS_A_CELL
 from maps.router import Matrix, Router, Unanswered
 
 LEGS_FOR = timedelta(days=1)
@@ -27,6 +30,14 @@ PLACES = 6
 
 T = TypeVar("T")
 
+PATIENCE = 2.0
+"""Seconds for which somebody waits for a road; then the straight way must do."""
+
+DOORS = 100
+"""Doors to which ways are asked for together."""
+
+Origins = tuple[Position, ...]
+
 LEG: TypeAdapter[Leg | None] = TypeAdapter(Leg | None)
 WAY: TypeAdapter[Way | None] = TypeAdapter(Way | None)
 
@@ -39,6 +50,7 @@ class Roads:
         self._router = router
         self._memory = memory
         self._stand_in = BuiltinRouter()
+        self._to_door = Batch(self._to_doors, limit=DOORS)
 
     async def matrix(self, origins: Sequence[Position], destinations: Sequence[Position]) -> Matrix:
         """How far it is from each origin to each destination."""
@@ -68,8 +80,9 @@ class Roads:
         if key in known:
             return known[key]
         try:
-            way = await self._router.route(points)
-        except Unanswered:
+            async with asyncio.timeout(PATIENCE):
+                way = await self._router.route(points)
+        except (Unanswered, TimeoutError):
             return await self._stand_in.route(points)
         self._memory.keep({key: WAY.dump_json(way)}, WAYS_FOR)
         return way
@@ -80,10 +93,34 @@ class Roads:
         await self._memory.close()
 
     async def _measured(self, begins: Sequence[Position], ends: Sequence[Position]) -> Matrix:
-        try:
+        measured = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE + SECONDS_A_CELL * len(begins) * len(ends)):
+                if len(ends) == 1:
+                    measured = await self._to_door((tuple(begins), ends[0]))
+                else:
+                    measured = await self._asked(begins, ends)
+        return measured or await self._stand_in.matrix(begins, ends)
+
+    async def _to_doors(self, questions: list[tuple[Origins, Position]]) -> list[Matrix | None]:
+        """The ways to all the doors that are asked for at this moment: one matrix for all who ask
+        from the same origins, as quotes do."""
+        doors: dict[Origins, dict[Position, int]] = {}
+        for origins, door in questions:
+            columns = doors.setdefault(origins, {})
+            columns.setdefault(door, len(columns))
+        asked = (self._asked(origins, tuple(columns)) for origins, columns in doors.items())
+        measured = dict(zip(doors, await asyncio.gather(*asked), strict=True))
+        return [
+            matrix and tuple((row[doors[origins][door]],) for row in matrix)
+            for origins, door in questions
+            for matrix in (measured[origins],)
+        ]
+
+    async def _asked(self, begins: Sequence[Position], ends: Sequence[Position]) -> Matrix | None:
+        with suppress(Unanswered):
             return await self._router.matrix(begins, ends)
-        except Unanswered:
-            return await self._stand_in.matrix(begins, ends)
+        return None
 
     def _key(self, kind: str, *points: Position) -> str:
         numbers = (number for point in points for number in (point.lat, point.lon))

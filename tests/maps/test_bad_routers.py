@@ -15,7 +15,7 @@ from maps.breaker import FAILURES, Breaker
 from maps.builtin_router import leg
 from maps.memory import Answers, Memory
 from maps.osrm import OsrmRouter
-from maps.outside import LARGEST, PATIENCE
+from maps.outside import AT_ONCE, LARGEST, PATIENCE
 from maps.roads import Roads
 from tests.listening import Talk, listening
 from tests.maps.doors import ESCHEN, SCHAAN, VADUZ
@@ -219,6 +219,28 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
         assert [line["event"] for line in logs] == ["maps.osrm_is_back"]
         server.says = http(b"oops", "404 Not Found")
         assert not breaker.open
+
+
+async def test_a_crowd_of_questions_waits_for_its_turn_and_is_answered() -> None:
+    under_way, most = 0, 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way, most
+        await reader.readuntil(b"\r\n\r\n")
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.01)
+        writer.write(http(GOOD))
+        under_way -= 1
+        writer.close()
+
+    async with listening(talk) as address:
+        router = OsrmRouter(address, patience=10)
+        crowd = (router.matrix((SCHAAN,), (VADUZ,)) for _ in range(3 * AT_ONCE))
+        found = await asyncio.gather(*crowd)
+        await router.close()
+    assert {leg.source for ((leg,),) in found if leg} == {"osrm"}
+    assert 1 < most <= AT_ONCE
 
 
 async def test_a_router_that_declines_is_alive() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from bus.messages import Position
+from maps.builtin_router import leg
 from maps.earth import great_circle
 from maps.google_geocoding import GoogleGeocoder, place_in
 from maps.google_routes import GoogleRouter, matrix_in, way_in
@@ -43,9 +44,9 @@ async def test_a_table_is_asked_for_in_as_few_questions_as_it_takes(
         matrix = await router.matrix(along[:origins], along[:destinations])
         assert len(map_server.calls("computeRouteMatrix")) - before == questions
         for row, origin in zip(matrix, along, strict=False):
-            for leg, destination in zip(row, along, strict=False):
-                assert leg
-                assert leg.distance_m == round(great_circle(origin, destination) * 1.35)
+            for found, destination in zip(row, along, strict=False):
+                assert found
+                assert found.distance_m == round(great_circle(origin, destination) * 1.35)
 
 
 async def test_a_long_course_is_put_together_of_its_pieces(
@@ -99,21 +100,29 @@ WELL = {**CELL, "distanceMeters": 4092, "duration": "420s"}
         [{**WELL, "duration": "NaNs"}],
         [{**WELL, "condition": "MAYBE"}],
         [{**WELL, "condition": None}],
-        [{**WELL, "status": {"code": 13}}],
         "a page",
     ],
 )
 def test_what_is_no_matrix_is_none(said: Any) -> None:
     with pytest.raises((Nonsense, ValidationError)):
-        matrix_in(Answer(200, json.dumps(said).encode()), 1, 1)
+        matrix_in(Answer(200, json.dumps(said).encode()), (SCHAAN,), (VADUZ,))
 
 
 def test_what_is_left_out_of_a_cell_is_zero() -> None:
-    ((leg,),) = matrix_in(Answer(200, json.dumps([CELL]).encode()), 1, 1)
-    assert leg
-    assert (leg.distance_m, leg.duration_s) == (0, 0)
+    ((found,),) = matrix_in(Answer(200, json.dumps([CELL]).encode()), (SCHAAN,), (VADUZ,))
+    assert found
+    assert (found.distance_m, found.duration_s) == (0, 0)
     body = json.dumps([{**CELL, "condition": "ROUTE_NOT_FOUND"}]).encode()
-    assert matrix_in(Answer(200, body), 1, 1) == ((None,),)
+    assert matrix_in(Answer(200, body), (SCHAAN,), (VADUZ,)) == ((None,),)
+
+
+def test_a_cell_that_google_failed_at_is_measured_by_geometry_and_the_rest_is_kept() -> None:
+    failed = {"originIndex": 0, "destinationIndex": 1, "status": {"code": 13}}
+    body = json.dumps([failed, WELL]).encode()
+    ((well, guess),) = matrix_in(Answer(200, body), (SCHAAN,), (VADUZ, BALZERS))
+    assert well
+    assert (well.distance_m, well.source) == (4092, "google")
+    assert guess == leg(SCHAAN, BALZERS)
 
 
 def course(*places: Position) -> dict[str, Any]:

@@ -210,6 +210,21 @@ async def test_many_who_ask_at_once_look_once(
     assert len(looks) <= 2
 
 
+async def test_many_who_ask_for_the_way_to_their_door_at_once_ask_together(
+    roads: Roads, toll: Toll
+) -> None:
+    doors = [Position(lat=47 + step / 1000, lon=9.5) for step in range(250)]
+    origins = (SCHAAN, BALZERS)
+    asked = [roads.matrix(origins, (door,)) for door in doors]
+    other = roads.matrix((VADUZ,), (ESCHEN,))
+    *found, alone = await asyncio.gather(*asked, other)
+    assert found == [await toll.matrix(origins, (door,)) for door in doors]
+    assert alone == await toll.matrix((VADUZ,), (ESCHEN,))
+    together = toll.asked[: -len(doors) - 1]
+    assert len(together) <= 5
+    assert max(len(ends) for _, ends in together) == 100
+
+
 async def test_a_database_that_is_away_costs_a_moment_and_is_left_alone_for_another(
     toll: Toll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
