@@ -98,10 +98,11 @@ def _rest(course: Course, seen: Sighting) -> Course:
     if course.line is None or not course.line.length:
         return course
     # A degree of longitude is shorter than one of latitude, but at the equator.
-    flat = scale(course.line, xfact=cos(radians(seen.lat)), origin=(0, 0))
-    driven = flat.project(Point(seen.lon * cos(radians(seen.lat)), seen.lat), normalized=True)
-    rest = substring(course.line, driven, 1, normalized=True)
-    ahead = list(rest.coords)[1:]
+    shrink = cos(radians(seen.lat))
+    flat = scale(course.line, xfact=shrink, origin=(0, 0))
+    driven = flat.project(Point(seen.lon * shrink, seen.lat), normalized=True)
+    rest = substring(flat, driven, 1, normalized=True)
+    ahead = [(east / shrink, lat) for east, lat in rest.coords][1:]
     return Course(
         distance_m=round(course.distance_m * (1 - driven)),
         duration_s=round(course.duration_s * (1 - driven)),

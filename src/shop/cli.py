@@ -21,6 +21,7 @@ import payment.admin
 import payment.balance_admin
 from bus.console import AsJson, show
 from shop import buyers_admin, keys_admin, log_admin, parked_admin, views_admin, work_admin
+from shop.tracking import admin as tracking_admin
 from shop.webhooks import admin as webhooks_admin
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ app = typer.Typer(
 
 app.add_typer(keys_admin.commands(), name="keys")
 app.add_typer(catalog.admin.commands(opened, delivery.admin.open_warehouses), name="catalog")
-app.add_typer(ordering.admin.commands(opened), name="orders")
+orders = ordering.admin.commands(opened)
+tracking_admin.commands(orders, opened)
+app.add_typer(orders, name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
 app.add_typer(delivery.deliveries_admin.commands(opened), name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")

@@ -41,6 +41,8 @@ from shop.keys import Keys
 from shop.secrets import signing_keys
 from shop.settings import Settings
 from shop.tracking import routes as tracking_routes
+from shop.tracking.links import Links
+from shop.tracking.page import Looks
 from shop.webhooks import module as webhooks_module
 
 if TYPE_CHECKING:
@@ -116,6 +118,11 @@ def tokens(settings: Settings) -> Tokens | None:
     )
 
 
+def looks(settings: Settings) -> Looks:
+    """How the tracking page looks, as the operator set it."""
+    return Looks(settings.tiles_url, settings.tiles_attribution, settings.tracking_embed)
+
+
 def database(mongo: MongoClient[dict[str, Any]], prefix: str, name: str) -> Any:
     """A context's own database."""
     return mongo[f"{prefix}_{name}"]
@@ -152,6 +159,13 @@ class Shop(containers.DeclarativeContainer):
     keys = providers.Singleton(Keys, own)
     doors = providers.Singleton(Doors, keys, providers.Callable(tokens, settings))
     signer = providers.Singleton(Signer, providers.Callable(partial, signing_keys, own))
+
+    links = providers.Singleton(
+        Links,
+        signer,
+        lifetime=settings.provided.tracking_lifetime,
+        address=settings.provided.public_url,
+    )
 
     gateway = providers.Selector(
         settings.provided.payment_gateway,
@@ -219,7 +233,12 @@ class Shop(containers.DeclarativeContainer):
         providers.Object(catalog_routes.endpoints),
         providers.Object(delivery_routes.endpoints),
         providers.Object(balance_routes.endpoints),
-        providers.Object(tracking_routes.endpoints),
+        providers.Factory(
+            partial,
+            tracking_routes.endpoints,
+            links=links,
+            looks=providers.Callable(looks, settings),
+        ),
         providers.Factory(
             partial,
             payment_routes.endpoints,

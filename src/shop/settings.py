@@ -18,12 +18,10 @@ from pydantic import (
     ValidationInfo,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri as parse_mongodb
-from redis import Redis
 
 from bus.currency import Currency
 from delivery.clock import TimeZone
+from shop import addresses
 
 _PREFIX = "SHOP_"
 
@@ -32,7 +30,6 @@ class BadSettings(ValueError):
     """A setting is wrong. The message is one line that names each wrong variable."""
 
 
-_ESCAPES = "in a user or password, write : / @ % as %3A %2F %40 %25"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d{1,8}(?:\.\d+)?) ?(?:(s|m|h|d)|(sec|min)|(second|minute|hour|day)s?)?")
 
@@ -71,34 +68,6 @@ def _within_horizon(value: timedelta, info: ValidationInfo) -> timedelta:
     return value
 
 
-def _mongodb(url: str) -> str:
-    try:
-        if not url.startswith("mongodb+srv://"):  # that one asks the network for its hosts
-            parse_mongodb(url)
-    except (PyMongoError, ValueError):
-        raise ValueError(f"must look like mongodb://host:27017; {_ESCAPES}") from None
-    return url
-
-
-def _redis(url: str) -> str:
-    try:
-        Redis.from_url(url).close()  # it only reads the address: nothing is opened yet
-    except ValueError:
-        raise ValueError(f"must look like redis://host:6379/0; {_ESCAPES}") from None
-    return url
-
-
-def _web(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # whose message quotes it
-        known = False
-    if not known or not url.isascii():
-        raise ValueError("must look like https://host")
-    return url
-
-
 def _needed(why: str, **by: str) -> AfterValidator:
     """Wants the setting to be set where another one, before it, has a value."""
 
@@ -111,7 +80,7 @@ def _needed(why: str, **by: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Web = Annotated[str, AfterValidator(_web)]
+Web = Annotated[str, AfterValidator(addresses.web)]
 
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
 
@@ -123,7 +92,7 @@ StripeSecret = Annotated[
 def _published(source: str) -> str:
     """Where an issuer's keys are: who can change them on their way lets in whom they like."""
     if "://" in source:
-        parts = urlsplit(_web(source))
+        parts = urlsplit(addresses.web(source))
         if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             raise ValueError("must be https://..., or the path of a file with the issuer's keys")
     return source
@@ -171,9 +140,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("var")
-    mongodb_url: Annotated[str, AfterValidator(_mongodb)] | None = Field(None, repr=False)
+    mongodb_url: Annotated[str, AfterValidator(addresses.mongodb)] | None = Field(None, repr=False)
     mongodb_prefix: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_-]{0,31}$")] = "shop"
-    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(None, repr=False)
+    redis_url: Annotated[str, AfterValidator(addresses.redis)] | None = Field(None, repr=False)
     currency: Currency = "EUR"
 
     payment_gateway: Literal["builtin", "stripe"] = "builtin"
@@ -226,6 +195,12 @@ class Settings(BaseSettings):
 
     return_window: Duration = timedelta(days=30)
     return_auto_approve: Whole = 10_000
+
+    public_url: Web | None = None
+    tracking_lifetime: Duration = timedelta(hours=48)
+    tracking_embed: Annotated[str, AfterValidator(addresses.origins)] = ""
+    tiles_url: Annotated[str, AfterValidator(addresses.tiles)] | None = None
+    tiles_attribution: str = ""
 
     retry_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
     retry_first_pause: Duration = timedelta(milliseconds=50)

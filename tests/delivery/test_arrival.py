@@ -70,6 +70,13 @@ def test_of_a_course_that_has_been_driven_in_part_the_rest_is_left() -> None:
     assert [lat for _, lat in rest.points[1:]] == [47.06, 47.07, 47.08, 47.09, 47.1]
 
 
+def test_where_a_road_bends_what_is_left_begins_where_the_goods_are() -> None:
+    east, north = [(9.5 + step / 100, 47.0) for step in range(11)], [(9.6, 47.1), (9.6, 47.2)]
+    rest = left(said(seen(47), Course.of(20_000, 2_000, [*east, *north])), seen(47.1, lon=9.6))
+    assert rest is not None
+    assert rest.points == ((9.6, 47.1), (9.6, 47.2))
+
+
 def test_goods_beside_the_road_are_as_far_as_the_nearest_point_of_it() -> None:
     rest = left(said(seen(47)), seen(47.05, lon=9.51))
     assert rest is not None

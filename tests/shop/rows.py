@@ -115,7 +115,7 @@ def own(about: About, refusal: str = "unknown_order", other: Body | None = None)
 
 
 def signed(status: int, code: str, **path: str) -> Case:
-    """What a signature opens, and no key."""
+    """What a signature opens, of the body or in the path, and no key."""
     return Case(path=path, unsigned=(status, code))
 
 
@@ -131,6 +131,9 @@ ROWS: dict[str, Case] = {
     "GET /v1/orders/{order_id}/history": own(placed),
     "GET /v1/orders/{order_id}/delivery": own(placed),
     "GET /v1/orders/{order_id}/events": own(delivered),  # so that it ends
+    "POST /v1/orders/{order_id}/tracking": own(placed),
+    "GET /v1/track/{token}": signed(404, "unknown_tracking_link"),
+    "GET /v1/track/{token}/events": signed(404, "unknown_tracking_link"),
     "POST /v1/quotes": everybodys(),
     "GET /v1/products": everybodys(),
     "GET /v1/products/{product_id}": everybodys(product_id="mug"),

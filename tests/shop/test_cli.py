@@ -102,6 +102,7 @@ ROWS = [
     (("orders", "list"), "order_id"),
     (("orders", "show", "ORDER"), "order_id"),
     (("orders", "history", "ORDER"), "type"),
+    (("orders", "track", "ORDER"), "url"),
     (("deliveries", "list"), "delivery_id"),
     (("payments", "list"), "payment_id"),
     (("balances", "show", "buyer-1"), "available"),
@@ -173,6 +174,7 @@ def test_a_key_is_printed_once_and_alone_and_ends_when_revoked(shop: Shop) -> No
 UNKNOWN = [
     ("orders", "show", "ghost"),
     ("orders", "cancel", "ghost"),
+    ("orders", "track", "ghost"),
     ("deliveries", "show", "ghost"),
     ("deliveries", "assign", "ghost", "--carrier", "post"),
     ("catalog", "show", "ghost"),
