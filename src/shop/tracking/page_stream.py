@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from weakref import WeakKeyDictionary
 
 from bus.dispatch import Bus
 from bus.messages import Document, NotFound
@@ -16,9 +17,6 @@ from shop.tracking.place import Place
 from shop.tracking.progress import Snapshot, progress
 from shop.tracking.stream import ended
 from shop.tracking.watch import State, Watch, Watches
-
-DRAWN = 256
-"""Moments of orders whose page is kept: a thousand who watch one order are told the same bytes."""
 
 
 async def present(bus: Bus, order_id: str) -> Snapshot:
@@ -40,22 +38,23 @@ class Pages:
         self._bus = bus
         self._watches = watches
         self._looks = looks
-        self._drawn: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        # A thousand who watch one order are told the same bytes; when the last has left, they are
+        # gone: they tell where somebody lives.
+        self._drawn: WeakKeyDictionary[Watch, tuple[str, bytes]] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def follow(self, order_id: str, wake: Wake) -> AsyncIterator[PageStream]:
         """A stream of how things stand."""
         now = await present(self._bus, order_id)
         with self._watches.listening(order_id, now.state.version - 1, wake) as watch:
-            yield PageStream(watch, now, self._draw)
+            yield PageStream(watch, now, partial(self._draw, watch))
 
-    def _draw(self, now: Snapshot) -> bytes:
-        moment = (now.state.order_id, now.tag)
-        if moment not in self._drawn:
-            self._drawn[moment] = parts(progress(now), self._looks).as_json()
-            if len(self._drawn) > DRAWN:
-                self._drawn.popitem(last=False)
-        return self._drawn[moment]
+    def _draw(self, watch: Watch, now: Snapshot) -> bytes:
+        tag, drawn = self._drawn.get(watch, ("", b""))
+        if tag != now.tag:
+            drawn = parts(progress(now), self._looks).as_json()
+            self._drawn[watch] = now.tag, drawn
+        return drawn
 
 
 class PageStream:

@@ -121,8 +121,8 @@ class Watch:
             known = self.deliveries.get(delivery_id)
             tag = known.tag if known else ""
             query = AwaitDelivery(delivery_id=delivery_id, known=tag, seconds=PATIENCE)
-            if (told := await self._asked(query)) is not None:
-                self.deliveries[delivery_id] = told
+            if (found := await self._asked(query)) is not None:
+                self.deliveries[delivery_id] = found
                 self._tell()
 
     def _is_ended(self, delivery_id: str) -> bool:
@@ -154,9 +154,6 @@ class Watches:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._open: dict[str, Watch] = {}
-
-    def __len__(self) -> int:
-        return len(self._open)
 
     @contextmanager
     def listening(self, order_id: str, version: int, wake: Wake) -> Iterator[Watch]:
