@@ -7,6 +7,8 @@ from bus.dispatch import Bus
 from bus.messages import Address, Position, Refused
 from bus.platform import Platform
 from bus.transport import InProcess, Loopback
+from maps.builtin_geocoder import BuiltinGeocoder
+from maps.builtin_router import BuiltinRouter
 from maps.contract import Directions, Leg, Locate, Measure, MeasureMatrix, Place
 from maps.module import register
 
@@ -60,3 +62,22 @@ async def test_a_way_has_a_course(bus: Bus) -> None:
     way = await bus.ask(Directions(waypoints=(here, there)))
     assert way
     assert (way.distance_m, way.line) == (144_554, ((0.0, 0.0), (1.0, 0.0)))
+
+
+async def test_who_knows_the_roads_and_the_doors_is_let_go_of_with_the_shop() -> None:
+    closed = []
+
+    class Roads(BuiltinRouter):
+        async def close(self) -> None:
+            closed.append("roads")
+
+    class Doors(BuiltinGeocoder):
+        async def close(self) -> None:
+            closed.append("doors")
+
+    platform = Platform(mongomock.MongoClient(), None, "test", InProcess())
+    register(platform, Roads(), Doors())
+    await platform.start(work=False)
+    assert closed == []
+    await platform.stop()
+    assert sorted(closed) == ["doors", "roads"]
