@@ -14,8 +14,8 @@ from shapely.ops import substring
 from delivery.contract import Sighting
 
 ASKED_EVERY = timedelta(seconds=15)
-"""How often the router is asked about one delivery, at most; between, the way is shortened by what
-has been driven of it."""
+"""How often the router is asked about one delivery, at most; between, its arrival stands, and the
+way is shortened by what has been driven of it."""
 
 MAX_POINTS = 200
 """Points of a course that are kept: enough for a map that fits on a screen."""
@@ -26,22 +26,22 @@ FINEST = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A way to the door: metres, seconds, and its line over the ground (degrees, lon before lat);
-    without a line at the door itself."""
+    """A way to the door: metres, when it ends, and its line over the ground (degrees, lon before
+    lat); without a line at the door itself."""
 
     distance_m: int
-    duration_s: int
+    there: datetime
     line: LineString | None
 
     @classmethod
-    def of(cls, distance_m: int, duration_s: int, points: Sequence[tuple[float, float]]) -> Course:
+    def of(cls, distance_m: int, there: datetime, points: Sequence[tuple[float, float]]) -> Course:
         """What a router said, with no more points than a map needs."""
         line = LineString(points) if len(points) > 1 else None
         tolerance = FINEST
         while line is not None and len(line.coords) > MAX_POINTS:
             line = line.simplify(tolerance)
             tolerance *= 2
-        return cls(distance_m, duration_s, line)
+        return cls(distance_m, there, line)
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
@@ -86,11 +86,10 @@ def left(arrival: Arrival | None, seen: Sighting) -> Course | None:
     return _rest(arrival.course, seen)
 
 
-def eta(seen: Sighting, course: Course, now: datetime) -> datetime | None:
+def eta(course: Course | None, now: datetime) -> datetime | None:
     """When the goods should be there. `None` from then on: they are late, and nobody knows how
     late until they are seen again."""
-    there = seen.at + timedelta(seconds=course.duration_s)
-    return there if there > now else None
+    return course.there if course is not None and course.there > now else None
 
 
 def _rest(course: Course, seen: Sighting) -> Course:
@@ -105,6 +104,6 @@ def _rest(course: Course, seen: Sighting) -> Course:
     ahead = [(east / shrink, lat) for east, lat in rest.coords][1:]
     return Course(
         distance_m=round(course.distance_m * (1 - driven)),
-        duration_s=round(course.duration_s * (1 - driven)),
+        there=course.there,
         line=LineString([(seen.lon, seen.lat), *ahead]) if ahead else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -66,19 +66,21 @@ class Lookout:
             return None
         arrival = self._known.get(leg)
         waits = [arrivals.due_in(arrival, seen, at)]
-        course = arrivals.left(arrival, seen)
-        if course is not None and (eta := arrivals.eta(seen, course, at)) is not None:
+        if arrival is not None and (eta := arrivals.eta(arrival.course, at)) is not None:
             waits.append(eta - at)
         return min((wait.total_seconds() for wait in waits if wait is not None), default=None)
 
     async def _ask(self, delivery: Delivery, seen: Sighting, envelope: Envelope[Any]) -> None:
         leg = leg_of(delivery)
         try:
-            way, there = None, Position(lat=seen.lat, lon=seen.lon)
+            way, here = None, Position(lat=seen.lat, lon=seen.lon)
             if delivery.heads_for is not None:
                 door = await self._bus.ask(Locate(address=delivery.heads_for), envelope)
-                way = await self._bus.ask(Directions(waypoints=(there, door.position)), envelope)
-            course = Course.of(way.distance_m, way.duration_s, way.line) if way else None
+                way = await self._bus.ask(Directions(waypoints=(here, door.position)), envelope)
+            course = None
+            if way is not None:
+                there = seen.at + timedelta(seconds=way.duration_s)
+                course = Course.of(way.distance_m, there, way.line)
             self._keep(leg, Arrival(seen, now(), course))
         except Exception as error:  # a delivery can be shown without its way
             log.warning("lookout.no_way", delivery_id=delivery.delivery_id, error=told(error))

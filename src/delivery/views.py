@@ -56,7 +56,7 @@ def document(
         slot=delivery.slot,
         slot_lost=delivery.slot_lost,
         position=seen,
-        eta=arrival.eta(seen, left, now) if seen and left and now else None,
+        eta=arrival.eta(left, now) if now else None,
         distance_remaining_m=left.distance_m if left else None,
         route=Line(coordinates=left.points) if left and left.points else None,
         checkpoints=delivery.checkpoints,

@@ -82,17 +82,19 @@ async def test_within_fifteen_seconds_the_way_is_shortened_and_then_asked_again(
     scheduled: Delivering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await seen(scheduled, 0.1)
+    before, _ = await shown(scheduled)
     await seen(scheduled, 0.15)
     found, first = await shown(scheduled)
     assert routed(scheduled) == 1
     assert found.distance_remaining_m == 5_000
     assert found.route is not None
     assert found.route.coordinates[0] == (0, 0.15)
-    assert found.position is not None
-    assert found.eta == found.position.at + timedelta(seconds=500)
+    assert found.eta == before.eta, "nobody has said anything else yet"
     monkeypatch.setattr(arrival, "ASKED_EVERY", timedelta(0))
-    _, again = await shown(scheduled)
+    later, again = await shown(scheduled)
     assert routed(scheduled) == 2
+    assert later.position is not None
+    assert later.eta == later.position.at + timedelta(seconds=500)
     assert again.version == first.version
     await shown(scheduled)
     assert routed(scheduled) == 2
