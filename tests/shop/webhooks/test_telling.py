@@ -113,6 +113,22 @@ async def test_what_was_told_is_told_again_under_the_same_id(
     assert len(notice.attempts) == 2
 
 
+async def test_of_a_buyer_who_was_erased_a_message_says_nothing_personal_any_more(
+    shop: Telling, receiver: Receiver
+) -> None:
+    await shop.add(receiver)
+    await shop.happen(PLACED)
+    (notice,) = await shop.becomes("taken")
+    await shop.platform.keyring.renew(PLACED.buyer_id)
+    await shop.platform.keyring.delete_old(PLACED.buyer_id)
+    await shop.bus.send(SendAgain(messages=(notice.message_id,)))
+    await eventually(lambda: len(receiver.got) == 2)
+    before, after = receiver.got
+    assert PLACED.destination.road.encode() in before.body
+    assert PLACED.destination.road.encode() not in after.body
+    assert after.message["data"]["total"] == before.message["data"]["total"]
+
+
 async def test_all_that_failed_is_sent_again(shop: Telling, receiver: Receiver) -> None:
     endpoint = await shop.add(receiver)
     await shop.happen(PLACED, CONFIRMED)
