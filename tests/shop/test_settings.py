@@ -93,6 +93,7 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_TILES_URL", "https://tiles.example/{z}/{x}.png", "{z}/{x}/{y}.png"),
         ("SHOP_TILES_URL", "https://tiles.example/{z}/{x}/{y}.png; x", "{z}/{x}/{y}.png"),
         ("SHOP_TILES_URL", "tiles/{z}/{x}/{y}.png", "https://host"),
+        ("SHOP_WEBHOOKS_ALLOW_PRIVATE", "perhaps", "valid boolean"),
         ("SHOP_TARIFF_BASE", "-1", "whole number"),
         ("SHOP_TARIFF_PER_KM", "15.00", "whole number"),
     ],
