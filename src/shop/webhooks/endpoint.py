@@ -83,6 +83,8 @@ class Endpoint:
     secrets: tuple[Secret, ...]
     """The newest first."""
     added_at: datetime
+    enabled_at: datetime
+    """When it was, last."""
     disabled: str | None = None
     """Why, if it is."""
     disabled_at: datetime | None = None
@@ -127,14 +129,15 @@ def _changed(
             since=event.since,
             secrets=(Secret(event.secret_id),),
             added_at=event.at,
+            enabled_at=event.at,
         )
     if endpoint is None:
         raise ValueError(f"{event.type_name} before the endpoint was added")
     match event:
         case EndpointDisabled(reason=reason, at=at):
             return replace(endpoint, disabled=reason, disabled_at=at)
-        case EndpointEnabled(since=since):
-            return replace(endpoint, disabled=None, disabled_at=None, since=since)
+        case EndpointEnabled(since=since, at=at):
+            return replace(endpoint, disabled=None, disabled_at=None, since=since, enabled_at=at)
         case SecretRotated(secret_id=fresh, old_until=until, at=at):
             old = (
                 secret if secret.until else secret._replace(until=until)

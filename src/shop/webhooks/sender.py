@@ -51,6 +51,7 @@ class Lane:
 
     endpoint_id: str
     post: Post
+    enabled_at: datetime | None = None
     backoff: Backoff = field(default_factory=Backoff)
     under_way: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
@@ -162,8 +163,14 @@ class Sender:
 
     async def _begin_due(self, lane: Lane) -> bool:
         """Set out with what is due, as far as there is room; whether anything was."""
+        endpoint = await self._open(lane)
+        if endpoint is None:
+            return False
+        if endpoint.enabled_at != lane.enabled_at:  # whoever enabled it has seen to it
+            lane.enabled_at = endpoint.enabled_at
+            lane.backoff.answered()
         room = self._room(lane)
-        if room <= 0 or await self._open(lane) is None:
+        if room <= 0:
             return False
         without = list(lane.under_way)
         due = await self._notices.due(lane.endpoint_id, self._clock(), room, without)

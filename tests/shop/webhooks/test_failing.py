@@ -116,6 +116,19 @@ async def test_a_failing_endpoint_is_left_alone_as_a_whole(
     await shop.becomes("taken", 2)
 
 
+async def test_whoever_enables_an_endpoint_need_not_wait(shop: Telling, receiver: Receiver) -> None:
+    receiver.answer = lambda got: (503, {"retry-after": "300"})
+    endpoint = await shop.add(receiver)
+    await shop.happen(PLACED)
+    await shop.tried(1)
+    await shop.bus.send(DisableEndpoint(endpoint_id=endpoint, reason="moving house"))
+    await shop.happen(CONFIRMED)
+    await shop.seen_all()
+    receiver.answer = lambda got: (200, {})
+    await shop.bus.send(EnableEndpoint(endpoint_id=endpoint))
+    await shop.becomes("taken")
+
+
 async def test_who_asks_for_time_is_given_it(shop: Telling, receiver: Receiver) -> None:
     receiver.answer = lambda got: (429, {"retry-after": "120"})
     await shop.add(receiver)
