@@ -80,7 +80,8 @@ class Notices:
                 self._collection.bulk_write(fresh, ordered=False)
             except BulkWriteError as error:
                 details: Any = error.details
-                if {failure["code"] for failure in details["writeErrors"]} != {DUPLICATE}:
+                known = {failure["code"] for failure in details["writeErrors"]} == {DUPLICATE}
+                if not known or details["writeConcernErrors"]:
                     raise
 
         await in_thread(write)

@@ -39,6 +39,9 @@ waits for answers."""
 LOOK = 0.5
 """Seconds between looks for what another process has put down."""
 
+REST = 10.0
+"""Seconds until what failed for a reason that nobody foresaw is tried again."""
+
 PARTING = 2.0
 """Seconds that what is under way has to end when the work goes to another process."""
 
@@ -133,6 +136,7 @@ class Sender:
                 log.warning("webhooks.wait", error=told(outage))
             except Exception:
                 log.exception("webhooks.failed")
+                await asyncio.sleep(REST)
             await asyncio.sleep(LOOK)
 
     async def _close(self, lanes: Sequence[Lane]) -> None:
@@ -156,6 +160,7 @@ class Sender:
                 log.warning("webhooks.wait", error=told(outage))
             except Exception:
                 log.exception("webhooks.failed", endpoint=lane.endpoint_id)
+                await asyncio.sleep(REST)
             if not begun:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
@@ -197,7 +202,7 @@ class Sender:
             await asyncio.sleep(LOOK)
         except Exception:
             log.exception("webhooks.failed", endpoint=lane.endpoint_id, notice=notice.id)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(REST)
         finally:
             del lane.under_way[notice.id]
             lane.bell.set()
