@@ -76,24 +76,27 @@ class GetOffers(Query[Offers], name="catalog.GetOffers"):
 
 
 class FindShort(Query[tuple[str, ...]], name="catalog.FindShort"):
-    """Which of these SKUs would be short, were so many pieces of them to come from these
-    warehouses, nearest first? None: they can be reserved, as things stand."""
+    """Which of these SKUs would be short, were so many pieces of them to be reserved at these
+    warehouses? None: they can be, as things stand."""
 
     pieces: tuple[Lot, ...] = Field(min_length=1, max_length=1000)
     warehouses: tuple[Id, ...] = Field(default=(), max_length=1000)
+    first_sends: bool = False
 
 
 class ReserveStock(Command[None], name="catalog.ReserveStock"):
     """Keep all of these pieces for somebody, or none: `StockReserved` or `StockDenied`.
 
     The first of the `warehouses`, nearest first, that has everything serves; where none has, the
-    fewest that together do. The prices must be those of the moment at which it was ordered.
+    fewest that together do. With `first_sends`, only the first may send everything, and it sends a
+    part where several do. The prices must be those of the moment at which it was ordered.
     """
 
     reservation_id: Id
     lines: tuple[Line, ...] = Field(min_length=1, max_length=1000)
     expires_at: datetime
     warehouses: tuple[Id, ...] = Field(default=(), max_length=1000)
+    first_sends: bool = False
     ordered_at: datetime | None = None
 
 

@@ -195,9 +195,10 @@ def reserve(
     if repriced:
         return [StockDenied(reservation_id=id, reason="price_changed", skus=tuple(repriced))]
     pieces = pieces_of(wanted.lines)
-    few = servers(items, pieces, wanted.warehouses, most)
+    near, first = wanted.warehouses, wanted.first_sends
+    few = servers(items, pieces, near, most, first_sends=first)
     if not few:
-        short = lacking(items, pieces, wanted.warehouses)
+        short = lacking(items, pieces, near, first_sends=first)
         return [StockDenied(reservation_id=id, reason="out_of_stock", skus=short)]
     taken = shared_out(items, pieces, few) if few[1:] else taken_from(items, pieces, few[0])
     kept = StockReserved(

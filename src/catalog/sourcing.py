@@ -25,14 +25,20 @@ CONSIDERED = 10
 
 
 def servers(
-    items: Items, pieces: Pieces, warehouses: Sequence[str], most: int = MOST_SHIPMENTS
+    items: Items,
+    pieces: Pieces,
+    warehouses: Sequence[str],
+    most: int = MOST_SHIPMENTS,
+    *,
+    first_sends: bool = False,
 ) -> tuple[str, ...]:
     """The warehouses that serve, nearest first; none when no `most` of them have everything.
 
     One that has everything, the nearest; else the fewest that together do, of which the first is
-    the nearest possible, then the second, and so on.
+    the nearest possible, then the second, and so on. With `first_sends`, the first of all does it
+    alone, or is one of several that are all needed.
     """
-    for id in places(warehouses):
+    for id in places(warehouses)[: 1 if first_sends else None]:
         if not short_at(items, pieces, id):
             return (id,)
     near = nearest_with_any(items, pieces, warehouses) if most > 1 else ()
@@ -40,6 +46,8 @@ def servers(
         return ()
     for number in range(2, most + 1):
         for few in combinations(near, number):
+            if first_sends and not (few[0] == warehouses[0] and short_at(items, pieces, *few[1:])):
+                continue
             if not short_at(items, pieces, *few):
                 return few
     return ()
@@ -52,9 +60,12 @@ def nearest_with_any(items: Items, pieces: Pieces, warehouses: Sequence[str]) ->
     return tuple(islice(having, CONSIDERED))
 
 
-def lacking(items: Items, pieces: Pieces, warehouses: Sequence[str]) -> tuple[str, ...]:
-    """The SKUs that are short wherever one looks; if none is, those where the fewest are."""
-    everywhere = places(warehouses)
+def lacking(
+    items: Items, pieces: Pieces, warehouses: Sequence[str], *, first_sends: bool = False
+) -> tuple[str, ...]:
+    """The SKUs that are short wherever one looks; if none is, those where the fewest are. With
+    `first_sends`, those that the first warehouse lacks."""
+    everywhere = places(warehouses)[: 1 if first_sends else None]
     short = short_at(items, pieces, *everywhere)
     return short or min((short_at(items, pieces, id) for id in everywhere), key=len)
 

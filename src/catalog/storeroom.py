@@ -102,9 +102,10 @@ class Storeroom:
         """What these warehouses could not send, by the rules of a reservation; from memory."""
         pieces = pieces_of(query.pieces)
         found = await self._found(pieces)
-        if servers(found, pieces, query.warehouses, self.most):
+        near, first = query.warehouses, query.first_sends
+        if servers(found, pieces, near, self.most, first_sends=first):
             return ()
-        return lacking(found, pieces, query.warehouses)
+        return lacking(found, pieces, near, first_sends=first)
 
     async def stock(self, query: GetStock, envelope: Envelope[GetStock]) -> tuple[StockLevel, ...]:
         """All counters of these SKUs."""

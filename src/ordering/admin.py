@@ -200,13 +200,21 @@ def _row(order: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
+def _shipment(found: Mapping[str, Any]) -> str:
+    """What one warehouse sends: `2 x MUG from zurich, scheduled (dlv_1-2)`."""
+    items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in found["items"])
+    return f"{items} from {found['warehouse_id']}, {found['status']} ({found['delivery_id']})"
+
+
 def _plain(order: Mapping[str, Any]) -> dict[str, object]:
     """The order's fields as people read them."""
     amounts = ("product_cost", "delivery_cost", "total", "refunded")
     items = ", ".join(f"{i['quantity']} x {i['sku']} {i['name']}" for i in order["items"])
     address = {key: value for key, value in order["destination"].items() if key != "position"}
+    shipments = order.get("shipments") or ()
     return {
-        **order,
+        **{name: value for name, value in order.items() if name != "shipments"},
+        **{f"shipment {n}": _shipment(each) for n, each in enumerate(shipments, start=1)},
         **{name: money(order[name]) for name in amounts},
         "items": items,
         "destination": ", ".join(map(str, address.values())),

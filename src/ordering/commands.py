@@ -17,6 +17,7 @@ from ordering.contract import (
     ReturnStatus,
     Slot,
 )
+from ordering.shipments import Part
 
 AGREED_LINES = 1000
 """Lines of an order at agreed prices, at most."""
@@ -48,9 +49,10 @@ class Step(Command[None]):
 
 
 class RequestPayment(Step, name="ordering.RequestPayment"):
-    """The stock is kept, at that warehouse if at a certain one."""
+    """The stock is kept, at that warehouse if at a certain one, or in `parts` at several."""
 
     warehouse_id: str | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class RejectOrder(Step, name="ordering.RejectOrder"):
@@ -82,7 +84,13 @@ class ExpireOrder(Step, name="ordering.ExpireOrder"):
     """Time is up."""
 
 
-class ArrangeDelivery(Step, name="ordering.ArrangeDelivery"):
+class DeliveryStep(Step):
+    """One step of a delivery, which may be that of one of several shipments."""
+
+    delivery_id: str
+
+
+class ArrangeDelivery(DeliveryStep, name="ordering.ArrangeDelivery"):
     """Somebody will bring the goods."""
 
     slot: Slot | None = None
@@ -92,7 +100,7 @@ class BookDelivery(Step, name="ordering.BookDelivery"):
     """The shop will deliver: have somebody bring the goods to where the order says."""
 
 
-class ShipOrder(Step, name="ordering.ShipOrder"):
+class ShipOrder(DeliveryStep, name="ordering.ShipOrder"):
     """The carrier has the goods."""
 
 
@@ -102,15 +110,15 @@ class TakePayment(Step, name="ordering.TakePayment"):
     amount: Money
 
 
-class DeliverOrder(Step, name="ordering.DeliverOrder"):
+class DeliverOrder(DeliveryStep, name="ordering.DeliverOrder"):
     """The goods are at the door."""
 
 
-class TakeBack(Step, name="ordering.TakeBack"):
+class TakeBack(DeliveryStep, name="ordering.TakeBack"):
     """The carrier brought the goods back."""
 
 
-class CallOffDelivery(Step, name="ordering.CallOffDelivery"):
+class CallOffDelivery(DeliveryStep, name="ordering.CallOffDelivery"):
     """Nobody will fetch the goods."""
 
 

@@ -41,6 +41,9 @@ PaymentStatus = Literal[
     "declined",
 ]
 FulfillmentStatus = Literal["unfulfilled", "scheduled", "shipped", "delivered", "returned"]
+ShipmentStatus = Literal[
+    "unfulfilled", "scheduled", "shipped", "delivered", "returned", "cancelled"
+]
 ReturnStatus = Literal["requested", "approved", "rejected", "received", "refunded"]
 
 PickupStatus = Literal["requested", "scheduled", "on_its_way", "arrived", "failed", "cancelled"]
@@ -123,8 +126,26 @@ class Quote(Model):
     expires_at: datetime
 
 
+class ShippedItem(Model):
+    """So many pieces of a SKU that one warehouse sends."""
+
+    sku: str
+    quantity: int
+
+
+class Shipment(Model):
+    """What one of several warehouses sends of an order, with a delivery of its own."""
+
+    delivery_id: str
+    warehouse_id: str
+    items: tuple[ShippedItem, ...]
+    status: ShipmentStatus = "unfulfilled"
+    slot: Slot | None = None
+
+
 class OrderDocument(Model):
-    """An order as its buyer sees it. `short_skus` are those for which it was rejected."""
+    """An order as its buyer sees it. `short_skus` are those for which it was rejected; `shipments`
+    are told where there are several, of which `delivery_id` brings the first."""
 
     order_id: str
     buyer_id: str
@@ -139,6 +160,7 @@ class OrderDocument(Model):
     refunded: Money
     payment_id: str
     delivery_id: str
+    shipments: tuple[Shipment, ...] | None = None
     slot: Slot | None = None
     next_action: NextAction | None = None
     reason: str | None = None
@@ -146,6 +168,11 @@ class OrderDocument(Model):
     placed_at: datetime
     updated_at: datetime
     version: int
+
+    @property
+    def deliveries(self) -> tuple[str, ...]:
+        """The ids of the deliveries that bring it, the first one first."""
+        return tuple(each.delivery_id for each in self.shipments or ()) or (self.delivery_id,)
 
 
 class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from bus.context import Context
@@ -10,9 +11,8 @@ from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, now
 from bus.streams import Decided
-from delivery.contract import Packed, ScheduleDelivery
 from ordering import commands as steps
-from ordering import return_rules, rules
+from ordering import return_rules, rules, shipment_rules
 from ordering.contract import (
     CancelOrder,
     Means,
@@ -20,13 +20,24 @@ from ordering.contract import (
     PayOrder,
 )
 from ordering.order import Order
-from ordering.returns import pieces
 from ordering.rules import Events, known
 from ordering.views import ORDERS, entry_of, may_see, orders, present
 
+
+def of_delivery(
+    alone: Callable[[Order, datetime], Events], shared: Callable[[Order, str, datetime], Events]
+) -> Callable[[Order, Any], Events]:
+    """The rule of a step of an order's one delivery, or of that of one of its shipments."""
+
+    def rule(order: Order, step: steps.DeliveryStep) -> Events:
+        return shared(order, step.delivery_id, now()) if order.shipments else alone(order, now())
+
+    return rule
+
+
 STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.RequestPayment: lambda order, step: rules.request_payment(
-        order, now(), step.warehouse_id
+        order, now(), step.warehouse_id, step.parts
     ),
     steps.RejectOrder: lambda order, step: rules.reject(order, step.reason, now(), step.skus),
     steps.ConfirmOrder: lambda order, step: rules.confirm(order, now()),
@@ -37,12 +48,16 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
         order, step.attempt, step.action, now()
     ),
     steps.ExpireOrder: lambda order, step: rules.expire(order, now()),
-    steps.ArrangeDelivery: lambda order, step: rules.arrange_delivery(order, step.slot, now()),
-    steps.ShipOrder: lambda order, step: rules.ship(order, now()),
-    steps.TakePayment: lambda order, step: rules.take_payment(order, step.amount, now()),
-    steps.DeliverOrder: lambda order, step: rules.deliver(order, now()),
-    steps.TakeBack: lambda order, step: rules.take_back(order, now()),
-    steps.CallOffDelivery: lambda order, step: rules.call_off_delivery(order, now()),
+    steps.ArrangeDelivery: lambda order, step: (
+        shipment_rules.arrange_delivery(order, step.delivery_id, step.slot, now())
+        if order.shipments
+        else rules.arrange_delivery(order, step.slot, now())
+    ),
+    steps.ShipOrder: of_delivery(rules.ship, shipment_rules.ship),
+    steps.TakePayment: lambda order, step: shipment_rules.take_payment(order, step.amount, now()),
+    steps.DeliverOrder: of_delivery(rules.deliver, shipment_rules.deliver),
+    steps.TakeBack: of_delivery(rules.take_back, shipment_rules.take_back),
+    steps.CallOffDelivery: of_delivery(rules.call_off_delivery, shipment_rules.call_off_delivery),
     steps.ReturnMoney: lambda order, step: rules.return_money(
         order, step.amount or order.total.zero(), now()
     ),
@@ -93,17 +108,8 @@ class Handlers:
         """
         found = await self._home.streams.load(orders(command.order_id))
         order = known(found.state, command.order_id)
-        wanted = ScheduleDelivery(
-            delivery_id=order.delivery_id,
-            reference=order.order_id,
-            warehouse_id=order.warehouse_id,
-            destination=order.destination,
-            slot_id=order.slot_id,
-            items=tuple(
-                Packed(sku=sku, quantity=quantity) for sku, quantity in pieces(order.items).items()
-            ),
-        )
-        await self._bus.deliver(envelope.leads_to(wanted, wanted.type_name, 0))
+        for number, wanted in enumerate(shipment_rules.bookings(order)):
+            await self._bus.deliver(envelope.leads_to(wanted, wanted.type_name, number))
 
     def step(self, rule: Callable[[Order, Any], Events]) -> Callable[..., Awaitable[None]]:
         """The handler of a step. A step of an order that isn't ours to know changes nothing."""

@@ -8,16 +8,19 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from bus.messages import Event, Money, PersonalAddress, PersonalText
+from ordering import shipments
 from ordering.contract import (
     FulfillmentStatus,
     Means,
     NextAction,
     PaymentStatus,
     PricedItem,
+    Shipment,
     Slot,
     Status,
 )
 from ordering.returns import Return, ReturnEvent, ReturnRefunded, after, all_back
+from ordering.shipments import IN_THE_HOUSE, OrderSplit, ShipmentEvent, ShipmentMoved
 
 
 class Happened(Event):
@@ -106,9 +109,11 @@ class DeliveryArranged(Happened, name="ordering.DeliveryArranged"):
 
 
 class OrderShipped(Happened, name="ordering.OrderShipped"):
-    """The carrier has the goods: from here on the money is ours to take."""
+    """The carrier has the goods, or the first of several shipments: from here on the money is ours
+    to take."""
 
     payment_id: str
+    in_parts: bool = False
 
 
 class PaymentTaken(Happened, name="ordering.PaymentTaken"):
@@ -118,7 +123,7 @@ class PaymentTaken(Happened, name="ordering.PaymentTaken"):
 
 
 class OrderDelivered(Happened, name="ordering.OrderDelivered"):
-    """The goods are at the door."""
+    """The goods are at the door; of several shipments, the last one that was awaited."""
 
 
 class OrderCompleted(Happened, name="ordering.OrderCompleted"):
@@ -130,7 +135,8 @@ class GoodsReturned(Happened, name="ordering.GoodsReturned"):
 
 
 class CancellationRequested(Happened, name="ordering.CancellationRequested", whose="buyer_id"):
-    """It is called off; the money is to be given back first. `words` are the buyer's own."""
+    """It is called off; the money is to be given back first. `words` are the buyer's own,
+    `deliveries` all there are, if several."""
 
     payment_id: str
     delivery_id: str
@@ -138,6 +144,7 @@ class CancellationRequested(Happened, name="ordering.CancellationRequested", who
     buyer_id: str | None = None
     words: PersonalText | None = None
     slot_id: str | None = None
+    deliveries: tuple[str, ...] = ()
 
 
 class GoodsGone(Happened, name="ordering.GoodsGone"):
@@ -161,7 +168,9 @@ class OrderCancelled(Happened, name="ordering.OrderCancelled"):
 Paying = PaymentRequested | PaymentDeclined | ActionRequired | OrderConfirmed | PaymentTaken
 OnTheWay = DeliveryArranged | OrderShipped | OrderDelivered | OrderCompleted | GoodsReturned
 CallingOff = CancellationRequested | GoodsGone | DeliveryCalledOff | MoneyReturned | OrderCancelled
-Later = OrderRejected | OrderRerouted | OrderExpired | Paying | OnTheWay | CallingOff
+Later = (
+    OrderRejected | OrderRerouted | OrderExpired | Paying | OnTheWay | CallingOff | ShipmentEvent
+)
 """What can happen to an order once it is placed, until it has ended."""
 
 OrderEvent = OrderPlaced | Later | ReturnEvent
@@ -198,6 +207,8 @@ class Order:
     short_skus: tuple[str, ...] = ()
     delivery_called_off: bool = False
     delivered_at: datetime | None = None
+    shipments: tuple[Shipment, ...] = ()
+    """Where several warehouses send it; else none is told."""
     returns: tuple[Return, ...] = ()
 
     @property
@@ -216,10 +227,21 @@ class Order:
         return self.fulfillment_status in ("shipped", "delivered", "returned")
 
     @property
+    def fulfilled(self) -> bool:
+        """Whether the goods are at the door, and the money is ours."""
+        return (self.payment_status, self.fulfillment_status) == ("captured", "delivered")
+
+    @property
+    def goods_certain(self) -> bool:
+        """Whether all goods have left the house, or will not be fetched from there."""
+        if self.shipments:
+            return all(each.status not in IN_THE_HOUSE for each in self.shipments)
+        return self.delivery_called_off or self.shipped
+
+    @property
     def wound_up(self) -> bool:
         """Whether the money is back, and it is certain where the goods are."""
-        money_back = self.payment_status in ("voided", "refunded")
-        return money_back and (self.delivery_called_off or self.shipped)
+        return self.payment_status in ("voided", "refunded") and self.goods_certain
 
 
 def evolve(order: Order | None, event: OrderEvent) -> Order:
@@ -262,6 +284,11 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
             return {"status": "rejected", "reason": reason, "short_skus": skus}
         case OrderRerouted(warehouse_id=warehouse_id):
             return {"warehouse_id": warehouse_id}
+        case OrderSplit(shipments=parts):
+            return {"shipments": parts, "warehouse_id": parts[0].warehouse_id}
+        case ShipmentMoved():
+            now = shipments.after(order.shipments, event)
+            return {"shipments": now, "fulfillment_status": shipments.fulfillment(now)}
         case PaymentRequested(attempt=attempt, means=means):
             return {
                 "attempt": attempt,

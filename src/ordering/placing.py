@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,11 @@ from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
-from catalog.contract import GetOffers, Lot, Offers
+from catalog.contract import FindShort, GetOffers, Lot, Offers
 from delivery.contract import DeliveryQuote, HoldSlot, QuoteDelivery
 from ordering import commands as steps
 from ordering import pricing, rules
-from ordering.contract import OrderDocument, PlaceOrder, Quote, QuoteBasket, Slot
+from ordering.contract import Item, OrderDocument, PlaceOrder, Quote, QuoteBasket, Slot
 from ordering.order import OrderPlaced
 from ordering.rules import known
 from ordering.views import orders, present
@@ -34,7 +35,10 @@ class Placing:
     async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
         """What the basket costs now."""
         priced, found = await self._price(query, envelope, with_slots=True)
-        return pricing.quote(priced, pricing.in_stock(query.items, found.offers), now())
+        enough = pricing.in_stock(query.items, found.offers)
+        if all(enough) and pricing.must_be_shared(found, priced.way):
+            priced, enough = await self._shared(query, priced, envelope)
+        return pricing.quote(priced, enough, now())
 
     async def place(self, command: PlaceOrder, envelope: Envelope[Any]) -> Done[OrderDocument]:
         """Quote again, then commit the order at those prices, or at those agreed on."""
@@ -55,6 +59,21 @@ class Placing:
             return await self._as_placed(order_id)
         order = known(decided.state, order_id)
         return Done(answer=present(order, decided.version), position=decided.commit.position)
+
+    async def _shared(
+        self, query: QuoteBasket, priced: pricing.Priced, envelope: Envelope[QuoteBasket]
+    ) -> tuple[pricing.Priced, tuple[bool, ...]]:
+        """What several warehouses can send together, by the rules of a reservation. Slots are those
+        of the quoted one, which then has to send a part."""
+        way = priced.way
+        asked = FindShort(pieces=lots(query.items), warehouses=way.warehouses)
+        short = await self._bus.ask(asked, envelope)
+        if way.slots:
+            first = {"warehouses": pricing.first_of_all(way), "first_sends": True}
+            lacking = await self._bus.ask(asked.model_copy(update=first), envelope)
+            way = way.model_copy(update={"slots": ()}) if lacking else way
+        enough = tuple(item.sku not in short for item in query.items)
+        return priced._replace(way=way), enough
 
     async def _as_placed(self, order_id: str) -> Done[OrderDocument]:
         """The first answer again: the order as it was when it was placed."""
@@ -92,8 +111,7 @@ class Placing:
             payment_id=order_id.replace("ord_", "pay_"),
             delivery_id=order_id.replace("ord_", "dlv_"),
             warehouse_id=way.warehouse_id,
-            # Only the warehouse whose slot it is can bring it then.
-            warehouses=way.warehouses if slot is None else (way.warehouse_id,),
+            warehouses=way.warehouses if slot is None else pricing.first_of_all(way),
             slot=slot,
             agreed=isinstance(command, steps.PlaceAgreedOrder),
             at=at,
@@ -130,8 +148,7 @@ class Placing:
         with_slots: bool = False,
     ) -> tuple[pricing.Priced, Offers]:
         """The basket at today's prices, and what they were made of."""
-        pieces = tuple(Lot(sku=item.sku, quantity=item.quantity) for item in basket.items)
-        found = await self._bus.ask(GetOffers(pieces=pieces), envelope)
+        found = await self._bus.ask(GetOffers(pieces=lots(basket.items)), envelope)
         items = pricing.price_items(basket.items, found.offers)
         goods = pricing.product_cost(items)
         wanted = QuoteDelivery(
@@ -142,3 +159,8 @@ class Placing:
         )
         way = await self._bus.ask(wanted, envelope)
         return pricing.with_delivery(items, goods, way), found
+
+
+def lots(items: Iterable[Item]) -> tuple[Lot, ...]:
+    """The pieces of a basket, as the catalog counts them."""
+    return tuple(Lot(sku=item.sku, quantity=item.quantity) for item in items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from ordering.order import (
     PaymentRequested,
 )
 from ordering.returns import PickupCalledOff, PickupRequested, ReturnReceived
+from ordering.shipments import Part, ShipmentMoved, packed
 from payment import contract as payment
 
 Orders = list[Any]
@@ -43,6 +45,8 @@ def on_placed(event: OrderPlaced) -> Orders:
             lines=lines,
             expires_at=event.reserved_until,
             warehouses=event.warehouses or (event.warehouse_id,),
+            # The slot is at the first of them.
+            first_sends=event.slot is not None,
             ordered_at=event.at,
         ),
     ]
@@ -51,7 +55,11 @@ def on_placed(event: OrderPlaced) -> Orders:
 def on_reserved(event: catalog.StockReserved) -> Orders:
     """The goods are kept: now the money."""
     where = None if event.warehouse_id == catalog.ANYWHERE else event.warehouse_id
-    return [steps.RequestPayment(order_id=event.reservation_id, warehouse_id=where)]
+    return [
+        steps.RequestPayment(
+            order_id=event.reservation_id, warehouse_id=where, parts=_parts(event.taken)
+        )
+    ]
 
 
 def on_payment_requested(event: PaymentRequested) -> Orders:
@@ -95,11 +103,19 @@ def on_expired(event: OrderExpired) -> Orders:
 
 
 def on_shipped(event: OrderShipped) -> Orders:
-    """The goods have left: take the money, and the goods off the shelf."""
-    return [
-        payment.CapturePayment(payment_id=event.payment_id),
-        catalog.ShipStock(reservation_id=event.order_id),
-    ]
+    """The goods have left: take the money, and the goods off the shelf. Of those that leave in
+    parts, each shipment tells."""
+    capture = payment.CapturePayment(payment_id=event.payment_id)
+    if event.in_parts:
+        return [capture]
+    return [capture, catalog.ShipStock(reservation_id=event.order_id)]
+
+
+def on_shipment(event: ShipmentMoved) -> Orders:
+    """What one of several warehouses sends has left: its shelf is empty, paid or not."""
+    if event.status != "shipped":
+        return []
+    return [catalog.ShipStock(reservation_id=event.order_id, warehouse_id=event.warehouse_id)]
 
 
 def on_goods_gone(event: GoodsGone) -> Orders:
@@ -111,8 +127,14 @@ def on_cancellation(event: CancellationRequested) -> Orders:
     """The money goes back, and nobody needs to come for the goods."""
     return [
         payment.CancelPayment(payment_id=event.payment_id, reference=event.order_id),
-        delivery.CancelDelivery(
-            delivery_id=event.delivery_id, reference=event.order_id, slot_id=event.slot_id
+        *(
+            delivery.CancelDelivery(
+                delivery_id=each,
+                reference=event.order_id,
+                # It is the first that comes in the slot.
+                slot_id=event.slot_id if each == event.delivery_id else None,
+            )
+            for each in event.deliveries or (event.delivery_id,)
         ),
     ]
 
@@ -136,6 +158,7 @@ def on_return_received(event: ReturnReceived) -> Orders:
     restock = catalog.RestockStock(
         reservation_id=event.order_id,
         return_id=event.return_id,
+        warehouse_id=event.warehouse_id,
         restock=_lots(event.restock),
         write_off=_lots(event.write_off),
     )
@@ -205,6 +228,20 @@ def _window(slot: delivery.Slot | None) -> Window | None:
     return Window.model_validate(slot.model_dump(exclude={"slot_id"})) if slot else None
 
 
+def _parts(taken: Iterable[catalog.Taken]) -> tuple[Part, ...]:
+    """What each of several warehouses sends; nothing is parted where one sends all."""
+    shares: dict[str, Counter[str]] = {}
+    for each in taken:
+        if each.sent_by is not None:
+            shares.setdefault(each.sent_by, Counter())[each.sku] += each.quantity
+    return tuple(Part(warehouse_id=id, items=packed(share)) for id, share in shares.items())
+
+
+def _led_to(step: type[steps.DeliveryStep]) -> Policy:
+    """What the news of a delivery that brings an order lead to: this step."""
+    return lambda e: [step(order_id=e.reference, delivery_id=e.delivery_id)]
+
+
 def _slot(slot: delivery.Slot | None) -> Slot | None:
     return Slot.model_validate(slot.model_dump()) if slot else None
 
@@ -217,6 +254,7 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderExpired: on_expired,
     OrderShipped: on_shipped,
     GoodsGone: on_goods_gone,
+    ShipmentMoved: on_shipment,
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
     ReturnReceived: on_return_received,
@@ -247,19 +285,18 @@ POLICIES: Mapping[type[Any], Policy] = {
         steps.AbandonOrder(order_id=e.reference, reason="authorization_expired")
     ],
     delivery.DeliveryScheduled: heard(
-        lambda e: [steps.ArrangeDelivery(order_id=e.reference, slot=_slot(e.slot))], "scheduled"
+        lambda e: [
+            steps.ArrangeDelivery(
+                order_id=e.reference, delivery_id=e.delivery_id, slot=_slot(e.slot)
+            )
+        ],
+        "scheduled",
     ),
     delivery.DeliveryRescheduled: heard(lambda e: [], "scheduled"),
-    delivery.DeliveryPickedUp: heard(
-        lambda e: [steps.ShipOrder(order_id=e.reference)], "on_its_way"
-    ),
-    delivery.DeliveryDelivered: heard(
-        lambda e: [steps.DeliverOrder(order_id=e.reference)], "arrived"
-    ),
-    delivery.DeliveryCancelled: heard(
-        lambda e: [steps.CallOffDelivery(order_id=e.reference)], "cancelled"
-    ),
-    delivery.DeliveryReturned: heard(lambda e: [steps.TakeBack(order_id=e.reference)], "failed"),
+    delivery.DeliveryPickedUp: heard(_led_to(steps.ShipOrder), "on_its_way"),
+    delivery.DeliveryDelivered: heard(_led_to(steps.DeliverOrder), "arrived"),
+    delivery.DeliveryCancelled: heard(_led_to(steps.CallOffDelivery), "cancelled"),
+    delivery.DeliveryReturned: heard(_led_to(steps.TakeBack), "failed"),
 }
 """The checkout, in one table: what is done when this has happened."""
 

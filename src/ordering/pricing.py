@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bus.messages import MAX_INTEGER, Money, Refused
-from catalog.contract import Offer
+from catalog.contract import Offer, Offers
 from delivery.contract import DeliveryQuote
 from delivery.contract import Slot as Window
 from ordering.commands import AgreedItem
@@ -79,6 +79,16 @@ def in_stock(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[bool, ...]
         wanted[item.sku] += item.quantity
     enough = {o.sku: o.backorder or wanted[o.sku] <= o.available for o in offers}
     return tuple(enough[item.sku] for item in items)
+
+
+def must_be_shared(found: Offers, way: DeliveryQuote) -> bool:
+    """Whether no single warehouse from which a road leads there has everything."""
+    return found.stocked is not None and set(found.stocked).isdisjoint(way.warehouses)
+
+
+def first_of_all(way: DeliveryQuote) -> tuple[str, ...]:
+    """All warehouses from which a road leads there, the one that was quoted before the others."""
+    return (way.warehouse_id, *(id for id in way.warehouses if id != way.warehouse_id))
 
 
 def product_cost(items: Sequence[PricedItem]) -> Money:

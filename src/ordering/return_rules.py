@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 from bus.messages import Money, NotFound, Refused, Window
 from ordering import pickups
-from ordering.contract import Item, PickupStatus, PickupWish, ReturnedItem
+from ordering.contract import Item, PickupStatus, PickupWish, ReturnedItem, Shipment
 from ordering.order import Order
 from ordering.returns import (
     Return,
@@ -25,7 +25,7 @@ from ordering.returns import (
     pieces,
     received,
 )
-from ordering.rules import Events, too_early
+from ordering.rules import UNDELIVERED, Events, too_early
 
 BY_RULE = "rule"
 """Who approves a return that no person need look at."""
@@ -99,19 +99,24 @@ def receive(order: Order, found: Return, write_off: Sequence[Item], now: datetim
     check_received(found, back, spoilt)
     if found.received:
         return []
-    refund = refund_for(order, back, received(order.returns))
-    came_back = ReturnReceived(
+    came_back = _came_back(order, found, back - spoilt, spoilt, now)
+    return [*came_back, *pickups.call_off(found, now)]
+
+
+def give_back(order: Order, undelivered: Shipment, now: datetime) -> Events:
+    """What a carrier could not deliver and brought back is a return that nobody had to ask for: it
+    is received already, by the warehouse that had sent it."""
+    back = pieces(undelivered.items)
+    requested = ReturnRequested(
         order_id=order.order_id,
-        return_id=found.return_id,
-        payment_id=order.payment_id,
-        restock=as_items(back - spoilt),
-        write_off=as_items(spoilt),
-        refund=refund,
+        return_id=return_id(order),
+        items=as_items(back),
+        reason=UNDELIVERED,
+        refund=refund_for(order, back, received(order.returns)),
         at=now,
     )
-    # No gateway gives nothing back.
-    paid = [] if refund.amount else [_refunded(found, refund, now)]
-    return [came_back, *paid, *pickups.call_off(found, now)]
+    sender = undelivered.warehouse_id
+    return [requested, *_came_back(order, requested, back, Counter(), now, sender)]
 
 
 def settle(order: Order, return_id: str, amount: Money, now: datetime) -> Events:
@@ -258,7 +263,30 @@ def _approved(found: ReturnRequested | Return, by: str, now: datetime) -> Events
     return [approved, *pickups.arrange(found, now)]
 
 
-def _refunded(found: Return, amount: Money, now: datetime) -> ReturnRefunded:
+def _came_back(
+    order: Order,
+    found: ReturnRequested | Return,
+    fit: Counter[str],
+    spoilt: Counter[str],
+    now: datetime,
+    warehouse_id: str | None = None,
+) -> Events:
+    refund = refund_for(order, fit + spoilt, received(order.returns))
+    came_back = ReturnReceived(
+        order_id=order.order_id,
+        return_id=found.return_id,
+        payment_id=order.payment_id,
+        restock=as_items(fit),
+        write_off=as_items(spoilt),
+        refund=refund,
+        warehouse_id=warehouse_id,
+        at=now,
+    )
+    # No gateway gives nothing back.
+    return [came_back] if refund.amount else [came_back, _refunded(found, refund, now)]
+
+
+def _refunded(found: ReturnRequested | Return, amount: Money, now: datetime) -> ReturnRefunded:
     return ReturnRefunded(order_id=found.order_id, return_id=found.return_id, amount=amount, at=now)
 
 

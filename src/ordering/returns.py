@@ -18,6 +18,7 @@ from ordering.contract import (
     PricedItem,
     ReturnedItem,
     ReturnStatus,
+    ShippedItem,
 )
 
 
@@ -52,13 +53,14 @@ class ReturnRejected(Happened, name="ordering.ReturnRejected"):
 
 
 class ReturnReceived(Happened, name="ordering.ReturnReceived"):
-    """The pieces are back, and `refund` is owed. What is not fit to be sold again is written
-    off."""
+    """The pieces are back, and `refund` is owed. What is not fit to be sold again is written off. A
+    `warehouse_id` says who had sent them, where that is known."""
 
     payment_id: str
     restock: tuple[ReturnedItem, ...]
     write_off: tuple[ReturnedItem, ...]
     refund: Money
+    warehouse_id: str | None = None
 
 
 class ReturnRefunded(Happened, name="ordering.ReturnRefunded"):
@@ -173,7 +175,7 @@ def after(returns: tuple[Return, ...], event: ReturnEvent) -> tuple[Return, ...]
     return tuple(known.values())
 
 
-def pieces(*lines: Iterable[Item | PricedItem | ReturnedItem]) -> Counter[str]:
+def pieces(*lines: Iterable[Item | PricedItem | ShippedItem | ReturnedItem]) -> Counter[str]:
     """How many pieces of each SKU these lines are together."""
     total: Counter[str] = Counter()
     for each in lines:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
 
 from bus.dispatch import Bus
-from bus.messages import Done
+from bus.messages import Done, NotFound, Page
 from bus.rest import Ask, Endpoint, answer, document, done, page, waits
 from delivery.contract import DeliveryDocument, GetDelivery
 from ordering.contract import (
@@ -82,6 +83,14 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         order = await bus.deliver(ask.envelope)  # is it theirs?
         delivery_id = OrderDocument.model_validate_json(order.body).delivery_id
         return document(ask, await bus.ask(GetDelivery(delivery_id=delivery_id), ask.envelope))
+
+    async def deliveries(ask: Ask) -> Response:
+        order = OrderDocument.model_validate_json((await bus.deliver(ask.envelope)).body)
+        found = []
+        for delivery_id in order.deliveries:
+            with suppress(NotFound):  # it is not arranged yet
+                found.append(await bus.ask(GetDelivery(delivery_id=delivery_id), ask.envelope))
+        return page(Page(data=tuple(each.body for each in found), has_more=False))
 
     row = Endpoint
     return [
@@ -180,6 +189,16 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             "Where the goods are",
             GetOrder,
             DeliveryDocument,
+        ),
+        row(
+            "GET",
+            "/v1/orders/{order_id}/deliveries",
+            "shop",
+            deliveries,
+            "Where the goods are, shipment by shipment",
+            GetOrder,
+            DeliveryDocument,
+            listed=True,
         ),
         row(
             "POST",

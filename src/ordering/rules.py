@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 
 from bus.messages import Busy, Money, NotFound, Refused
 from ordering.contract import Means, NextAction, Slot
@@ -36,8 +37,12 @@ from ordering.order import (
     PaymentTaken,
     evolve,
 )
+from ordering.shipments import OrderSplit, Part, begun
 
 Events = Sequence[OrderEvent]
+
+UNDELIVERED = "returned_to_sender"
+"""Why money goes back for what the carrier could not deliver."""
 
 
 def place(order: Order | None, placed: OrderPlaced) -> Events:
@@ -56,12 +61,18 @@ def reject(order: Order, reason: str, now: datetime, skus: tuple[str, ...] = ())
     ]
 
 
-def request_payment(order: Order, now: datetime, warehouse_id: str | None = None) -> Events:
-    """The stock is kept, at that warehouse: have the money set aside, by the means the order came
-    with. What the buyer was told of the way's cost holds, wherever the goods come from."""
+def request_payment(
+    order: Order, now: datetime, warehouse_id: str | None = None, parts: Sequence[Part] = ()
+) -> Events:
+    """The stock is kept, at that warehouse or in `parts` at several: have the money set aside, by
+    the means the order came with. What the buyer was told of the way's cost holds, wherever the
+    goods come from."""
     if order.status != "pending" or order.attempt:
         return []
     requested = _requested(order, order.means, now)
+    if parts:
+        shared = begun(order.delivery_id, parts)
+        return [OrderSplit(order_id=order.order_id, shipments=shared, at=now), requested]
     if warehouse_id in (None, order.warehouse_id):
         return [requested]
     return [OrderRerouted(order_id=order.order_id, warehouse_id=warehouse_id, at=now), requested]
@@ -156,7 +167,7 @@ def ship(order: Order, now: datetime) -> Events:
     if order.status not in ("confirmed", "cancelling") or order.shipped:
         return []
     if order.status == "cancelling":
-        return _wound_up(order, GoodsGone(order_id=order.order_id, at=now))
+        return to_its_end(order, [GoodsGone(order_id=order.order_id, at=now)])
     return [OrderShipped(order_id=order.order_id, payment_id=order.payment_id, at=now)]
 
 
@@ -165,10 +176,7 @@ def take_payment(order: Order, amount: Money, now: datetime) -> Events:
     _check_shipped(order, "take_payment")
     if order.payment_status != "authorized":
         return []
-    taken = PaymentTaken(order_id=order.order_id, amount=amount, at=now)
-    if order.status == "confirmed" and order.fulfillment_status == "delivered":
-        return [taken, OrderCompleted(order_id=order.order_id, at=now)]
-    return [taken]
+    return to_its_end(order, [PaymentTaken(order_id=order.order_id, amount=amount, at=now)])
 
 
 def deliver(order: Order, now: datetime) -> Events:
@@ -176,10 +184,7 @@ def deliver(order: Order, now: datetime) -> Events:
     _check_shipped(order, "deliver")
     if order.fulfillment_status != "shipped":
         return []
-    delivered = OrderDelivered(order_id=order.order_id, at=now)
-    if order.status == "confirmed" and order.payment_status == "captured":
-        return [delivered, OrderCompleted(order_id=order.order_id, at=now)]
-    return [delivered]
+    return to_its_end(order, [OrderDelivered(order_id=order.order_id, at=now)])
 
 
 def take_back(order: Order, now: datetime) -> Events:
@@ -189,7 +194,7 @@ def take_back(order: Order, now: datetime) -> Events:
         return []
     returned = GoodsReturned(order_id=order.order_id, at=now)
     if order.status == "confirmed":
-        return [returned, _cancellation(order, "returned_to_sender", now)]
+        return [returned, cancellation(order, UNDELIVERED, now)]
     return [returned]
 
 
@@ -208,19 +213,20 @@ def cancel(order: Order, reason: str, now: datetime, words: str | None = None) -
             "already_shipped",
             f"order {order.order_id} is on its way: have it returned instead of cancelled",
         )
-    return [_cancellation(order, reason, now, words)]
+    return [cancellation(order, reason, now, words)]
 
 
 def abandon(order: Order, reason: str, now: datetime) -> Events:
     """The shop itself cannot serve the order after all; where nothing is to be done, it doesn't."""
     if not may_be_called_off(order):
         return []
-    return [_cancellation(order, reason, now)]
+    return [cancellation(order, reason, now)]
 
 
-def _cancellation(
+def cancellation(
     order: Order, reason: str, now: datetime, words: str | None = None
 ) -> CancellationRequested:
+    """The money is wanted back, and nobody is to come for the goods."""
     return CancellationRequested(
         order_id=order.order_id,
         payment_id=order.payment_id,
@@ -229,6 +235,7 @@ def _cancellation(
         buyer_id=order.buyer_id if words else None,
         words=words,
         slot_id=order.slot_id,
+        deliveries=tuple(shipment.delivery_id for shipment in order.shipments),
         at=now,
     )
 
@@ -239,7 +246,7 @@ def call_off_delivery(order: Order, now: datetime) -> Events:
         raise too_early(order, "call_off_delivery")
     if order.status != "cancelling" or order.delivery_called_off or order.shipped:
         return []
-    return _wound_up(order, DeliveryCalledOff(order_id=order.order_id, at=now))
+    return to_its_end(order, [DeliveryCalledOff(order_id=order.order_id, at=now)])
 
 
 def return_money(order: Order, amount: Money, now: datetime) -> Events:
@@ -250,14 +257,18 @@ def return_money(order: Order, amount: Money, now: datetime) -> Events:
         return []
     if order.payment_status in ("voided", "refunded"):
         return []
-    return _wound_up(order, MoneyReturned(order_id=order.order_id, amount=amount, at=now))
+    return to_its_end(order, [MoneyReturned(order_id=order.order_id, amount=amount, at=now)])
 
 
-def _wound_up(order: Order, event: GoodsGone | DeliveryCalledOff | MoneyReturned) -> Events:
-    """The event; a cancelled order is cancelled only now, if it was all that was waited for."""
-    if order.status == "cancelling" and evolve(order, event).wound_up:
-        return [event, OrderCancelled(order_id=order.order_id, at=event.at)]
-    return [event]
+def to_its_end(order: Order, events: Events) -> Events:
+    """The events, and the end of the order if they were all that was waited for: only now is it
+    cancelled, or completed."""
+    after = reduce(evolve, events, order)
+    if after.status == "cancelling" and after.wound_up:
+        return [*events, OrderCancelled(order_id=order.order_id, at=events[-1].at)]
+    if after.status == "confirmed" and after.fulfilled:
+        return [*events, OrderCompleted(order_id=order.order_id, at=events[-1].at)]
+    return events
 
 
 def awaits_money(order: Order) -> bool:

@@ -47,6 +47,7 @@ def present(order: Order, version: int) -> OrderDocument:
         refunded=order.refunded,
         payment_id=order.payment_id,
         delivery_id=order.delivery_id,
+        shipments=order.shipments or None,
         slot=order.slot,
         next_action=order.next_action,
         reason=order.words or order.reason,

@@ -14,7 +14,7 @@ from typing import Any
 
 from bus.dispatch import Bus
 from bus.keyring import TRUSTED_FOR
-from bus.messages import Document, NotFound, Query, now
+from bus.messages import NotFound, Query, now
 from bus.platform import Platform
 from bus.writer import PATIENCE
 from delivery.contract import GetDelivery
@@ -94,13 +94,15 @@ async def _order(bus: Bus, order: dict[str, Any]) -> dict[str, Any]:
     history = await bus.ask(GetHistory(order_id=id))
     returns = await bus.ask(GetReturns(order_id=id))
     payment = await _found(bus, GetPayment(payment_id=order["payment_id"]))
-    delivery = await _found(bus, GetDelivery(delivery_id=order["delivery_id"]))
+    parcels = order.get("shipments", [order])
+    ids = [each["delivery_id"] for each in parcels]
+    deliveries = [await _found(bus, GetDelivery(delivery_id=id)) for id in ids]
     return {
         "order": order,
         "history": [happening.model_dump(mode="json") for happening in history],
         "returns": [each.model_dump(mode="json", exclude_none=True) for each in returns],
         "payment": payment and payment.model_dump(mode="json", exclude_none=True),
-        "delivery": json.loads(delivery.body) if isinstance(delivery, Document) else None,
+        "deliveries": [json.loads(each.body) for each in deliveries if each is not None],
     }
 
 

@@ -185,7 +185,10 @@ class Shop(containers.DeclarativeContainer):
         geocoder=providers.Callable(atlas.geocoder, settings, answers, map_room),
     )
     catalog = providers.Singleton(
-        catalog_module.register, platform, currency=settings.provided.currency, most_shipments=1
+        catalog_module.register,
+        platform,
+        currency=settings.provided.currency,
+        most_shipments=settings.provided.most_shipments,
     )
     payment = providers.Singleton(
         payment_module.register, platform, gateway, currency=settings.provided.currency

@@ -49,6 +49,9 @@ UNHEARD_OF = timedelta(days=1)
 ON_THE_WAY: tuple[Status, ...] = ("picked_up", "en_route", "arrived")
 IN_THE_HOUSE: tuple[Status, ...] = ("scheduled", "assigned", "rescheduled")
 
+HALF_SENT = timedelta(days=1)
+"""How long a part of an order may wait for its carrier when another has left, and all is paid."""
+
 
 class Finding(NamedTuple):
     """One line: its state is `ok`, `look` or `bad`."""
@@ -281,3 +284,12 @@ def _stuck(orders: Any) -> Iterator[Finding]:
         yield Finding("bad", "stuck order", order_id, f"look at `shop orders history {order_id}`")
     if not found:
         yield Finding("ok", "orders", "none is stuck")
+    half_sent = {
+        "doc.status": "confirmed",
+        "doc.fulfillment_status": "shipped",
+        "doc.shipments.status": "scheduled",
+        "doc.updated_at": {"$lt": now() - HALF_SENT},
+    }
+    for order in orders.find(half_sent, {"_id": 1}).limit(20):
+        do = f"ask who is to bring the rest: `shop orders show {order['_id']}`"
+        yield Finding("look", "half sent order", order["_id"], do)

@@ -74,6 +74,7 @@ def stuck(at: datetime) -> dict[str, Any]:
             {"doc.status": "cancelling"},
             {"doc.status": "pending", "doc.expires_at": late},
             {"doc.status": "confirmed", "doc.fulfillment_status": "unfulfilled"},
+            {"doc.status": "confirmed", "doc.shipments.status": "unfulfilled"},
             {
                 "doc.status": "confirmed",
                 "doc.payment_status": "authorized",  # which is captured once it has been shipped

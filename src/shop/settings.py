@@ -193,6 +193,8 @@ class Settings(BaseSettings):
     delivery_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     redelivery_after: Duration = timedelta(hours=1)
 
+    most_shipments: Annotated[int, Field(ge=1, le=5)] = 2
+
     return_window: Duration = timedelta(days=30)
     return_auto_approve: Whole = 10_000
 

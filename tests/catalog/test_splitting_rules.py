@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from bus.messages import Refused
 from catalog import reservation, sourcing, stock
-from catalog.contract import ANYWHERE, AllocationFailed
+from catalog.contract import ANYWHERE, AllocationFailed, StockDenied
 from catalog.item import Item, ItemReserved
 from catalog.sourcing import servers, shared_out
-from tests.catalog.histories import Room, back, line, lots
+from tests.catalog.histories import NOW, Room, back, line, lots, wanted
 from tests.catalog.test_sourcing_rules import after, kept
 
 NEAR, FAR, FARTHER = PLACES = ("vaduz", "zurich", "basel")
@@ -127,6 +127,32 @@ def test_what_may_be_owed_comes_from_where_it_is_or_is_owed_by_the_nearest() -> 
     found.release()
     found.reserve(line("MUG"), line("BOWL"), line("CUP", 3), id="r2", near=PLACES)
     assert parts(found, "r2") == {NEAR: {"MUG": 1, "CUP": 3}, FAR: {"BOWL": 1}}
+
+
+@pytest.mark.parametrize(
+    ("mugs", "bowls", "few"),
+    [
+        ({FAR: 2, FARTHER: 2}, {FARTHER: 1}, ()),  # Basel has everything, but no part is Zurich's
+        ({FAR: 2, FARTHER: 1}, {FARTHER: 1}, (FAR, FARTHER)),
+        ({NEAR: 2}, {FARTHER: 1}, ()),
+        ({NEAR: 2, FAR: 2}, {NEAR: 2, FAR: 1}, (FAR,)),
+        ({NEAR: 1, FAR: 1}, {NEAR: 1}, (FAR, NEAR)),
+    ],
+)
+def test_whoever_has_to_send_a_part_sends_all_or_a_part_that_is_needed(
+    mugs: dict[str, int], bowls: dict[str, int], few: tuple[str, ...]
+) -> None:
+    items = {"MUG": kept("MUG", **mugs), "BOWL": kept("BOWL", **bowls)}
+    found = servers(items, {"MUG": 2, "BOWL": 1}, (FAR, NEAR, FARTHER), 3, first_sends=True)
+    assert found == few
+
+
+def test_what_whoever_has_to_send_a_part_lacks_is_short() -> None:
+    found = room(MUG=kept(vaduz=2, zurich=2), BOWL=kept("BOWL", vaduz=1))
+    asked = wanted(line("MUG"), line("BOWL"), near=(FAR, NEAR))
+    asked = asked.model_copy(update={"first_sends": True})
+    events = reservation.reserve(None, found.items, asked, NOW)
+    assert events == [StockDenied(reservation_id="r1", reason="out_of_stock", skus=("BOWL",))]
 
 
 LEVELS = st.dictionaries(st.sampled_from((*PLACES, "anywhere")), st.integers(0, 4))

@@ -70,6 +70,7 @@ from tests.golden.money import BALANCES, PAYMENTS
 from tests.ordering import histories as ordering
 from tests.ordering.fetching import FETCHING
 from tests.ordering.histories import SHAPES as ORDERS
+from tests.ordering.shared import ENDS as SHARED_ORDERS
 from tests.payment import histories as payment
 
 WRITTEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -163,7 +164,13 @@ REROUTED: list[Event] = [
 ]
 
 SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
-    "ordering": {**ORDERS, **FETCHING, "rerouted": REROUTED, **slots.ORDERS},
+    "ordering": {
+        **ORDERS,
+        **FETCHING,
+        **SHARED_ORDERS,
+        "rerouted": REROUTED,
+        **slots.ORDERS,
+    },
     "payment": {
         "paying": [payment.requested()],
         "declined": [payment.requested(), payment.declined()],

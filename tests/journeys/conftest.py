@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from bus.messages import Address, Money, Position
 from catalog.commands import ListProduct, Offered
+from catalog.stock_commands import ReceiveStock
 from delivery.commands import AddWarehouse
 from shop import embedded
 from shop.running import assembled
@@ -25,11 +26,16 @@ SKUS = [f"THING-{number}" for number in range(40)]
 STOCK = 1000
 
 
+HERE, THERE = "HERE", "THERE"
+"""Goods of which all are kept at the near warehouse, and at the far one."""
+
+
 class Keys(NamedTuple):
-    """The keys of a shop, one of each scope that calls it."""
+    """The keys of a shop: the web shop's, and those of two carriers."""
 
     web: str
     carrier: str
+    vans: str
 
 
 class Stocked(NamedTuple):
@@ -104,6 +110,10 @@ async def stocked(settings: Settings) -> Keys:
         await platform.bus.send(
             AddWarehouse(warehouse_id="vaduz", name="Vaduz", address=Address(**address))
         )
+        far = {**address, "country": "CH", "position": Position(lat=47.367, lon=8.55)}
+        await platform.bus.send(
+            AddWarehouse(warehouse_id="zurich", name="Zürich", address=Address(**far))
+        )
         price = Money(amount=1250, currency=settings.currency)
         await asyncio.gather(
             *(
@@ -111,14 +121,18 @@ async def stocked(settings: Settings) -> Keys:
                     ListProduct(
                         product_id=sku,
                         name=f"Thing {sku}",
-                        variants=(Offered(sku=sku, name=sku, price=price, on_hand=STOCK),),
+                        variants=(Offered(sku=sku, name=sku, price=price, on_hand=pieces),),
                     )
                 )
-                for sku in SKUS
+                for sku, pieces in (*((sku, STOCK) for sku in SKUS), (HERE, 0), (THERE, 0))
             )
         )
+        for sku, place in ((HERE, "vaduz"), (THERE, "zurich")):
+            await platform.bus.send(ReceiveStock(sku=sku, quantity=STOCK, warehouse_id=place))
         return Keys(
-            await shop.keys().create("web", "shop"), await shop.keys().create("post", "carrier")
+            await shop.keys().create("web", "shop"),
+            await shop.keys().create("post", "carrier"),
+            await shop.keys().create("vans", "carrier"),
         )
     finally:
         await platform.stop()
@@ -168,6 +182,13 @@ async def web(shop: Stocked, served: Process) -> AsyncIterator[Web]:
 async def carrier(shop: Stocked, served: Process) -> AsyncIterator[Web]:
     """The carrier, calling it."""
     async with calling(served.address, shop.keys.carrier) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def vans(shop: Stocked, served: Process) -> AsyncIterator[Web]:
+    """Another carrier, calling it."""
+    async with calling(served.address, shop.keys.vans) as caller:
         yield caller
 
 

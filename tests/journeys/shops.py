@@ -201,8 +201,8 @@ class Web:
         assert sorted(set(versions)) == list(range(1, versions[-1] + 1))
         return [happening["type"].removeprefix("ordering.") for happening in found]
 
-    async def checkpoint(self, order: Order, status: str, **seen: Any) -> dict[str, Any]:
-        """The carrier says how far a delivery is."""
+    async def checkpoint(self, order: Mapping[str, Any], status: str, **seen: Any) -> Any:
+        """The carrier says how far the delivery of an order, or of a shipment, is."""
         path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
         answer = await self.post(path, {"status": status, **seen})
         assert answer.status_code == 200, answer.text

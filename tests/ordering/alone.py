@@ -18,6 +18,7 @@ from bus.transport import InProcess, Transport
 from catalog.contract import (
     AllocateStock,
     AllocationFailed,
+    FindShort,
     GetOffers,
     Offer,
     Offers,
@@ -163,6 +164,12 @@ class Others:
     """The ids under which it was told."""
     price: Money = PRICE
     way_costs: Money = DELIVERY
+    stocked: tuple[str, ...] | None = None
+    """Who has all of what is asked for; `None`: any may send it."""
+    short_anywhere: tuple[str, ...] = ()
+    short_in_slot: tuple[str, ...] = ()
+    """What is short where several would send it, and where the first of them has to."""
+    asked_for: list[FindShort] = field(default_factory=list)
     credit: Money = NOTHING
     """What every buyer has of store credit."""
     looked_up: list[str] = field(default_factory=list)
@@ -181,7 +188,11 @@ class Others:
             for lot in query.pieces
             if not lot.sku.startswith("NO")
         )
-        return Offers(offers=tuple(offers))
+        return Offers(offers=tuple(offers), stocked=self.stocked)
+
+    async def short(self, query: FindShort, envelope: Envelope[FindShort]) -> tuple[str, ...]:
+        self.asked_for.append(query)
+        return self.short_in_slot if query.first_sends else self.short_anywhere
 
     async def way(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
         if self.refuses is not None:
@@ -327,6 +338,7 @@ async def at_work(
     for name, events in PUBLIC.items():
         platform.context(name, events=events)
     platform.bus.handle(GetOffers, others.offers)
+    platform.bus.handle(FindShort, others.short)
     platform.bus.handle(QuoteDelivery, others.way)
     platform.bus.handle(GetBalance, others.balance)
     platform.bus.handle(HoldSlot, others.hold)

@@ -15,6 +15,7 @@ from bus.messages import Command, Event
 from bus.messages import Window as Period
 from bus.policies import CallOff, Later
 from catalog.contract import (
+    ANYWHERE,
     AllocateStock,
     AllocationFailed,
     Line,
@@ -27,6 +28,7 @@ from catalog.contract import (
     StockDenied,
     StockRanLow,
     StockReserved,
+    Taken,
 )
 from delivery.contract import (
     CancelDelivery,
@@ -82,6 +84,16 @@ from tests.ordering.histories import (
     calling_off,
     came_back,
     requested,
+)
+from tests.ordering.shared import (
+    FIRST,
+    LEFT,
+    PARTS,
+    SECOND,
+    UNDELIVERED,
+    ZURICH,
+    called_off,
+    moved,
 )
 
 LINES = (Line(sku="MUG-BLUE", quantity=2, unit_price=PRICE),)
@@ -153,6 +165,9 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
     (EXPIRED, [CANCEL_PAYMENT, ReleaseStock(reservation_id="ord_1")]),
     (in_slot(EXPIRED), [CANCEL_PAYMENT, ReleaseStock(reservation_id="ord_1"), FREE_SLOT]),
     (SHIPPED, [CapturePayment(payment_id="pay_1"), ShipStock(reservation_id="ord_1")]),
+    (LEFT, [CapturePayment(payment_id="pay_1")]),
+    (moved(SECOND, "shipped"), [ShipStock(reservation_id="ord_1", warehouse_id=ZURICH)]),
+    *((moved(SECOND, status), []) for status in ("scheduled", "delivered", "cancelled")),
     (GONE, [ShipStock(reservation_id="ord_1")]),
     (
         calling_off(),
@@ -165,10 +180,32 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
             CancelDelivery(delivery_id="dlv_1", reference="ord_1", slot_id="s1"),
         ],
     ),
+    (
+        called_off(),
+        [
+            CANCEL_PAYMENT,
+            CancelDelivery(delivery_id=FIRST, reference="ord_1"),
+            CancelDelivery(delivery_id=SECOND, reference="ord_1"),
+        ],
+    ),
     (CANCELLED, [ReleaseStock(reservation_id="ord_1")]),
     (
         StockReserved(reservation_id="ord_1", lines=LINES, expires_at=EXPIRY),
         [steps.RequestPayment(order_id="ord_1")],
+    ),
+    (
+        StockReserved(
+            reservation_id="ord_1",
+            lines=LINES,
+            expires_at=EXPIRY,
+            warehouse_id="vaduz",
+            taken=(
+                Taken(sku="MUG-BLUE", quantity=1, warehouse_id="vaduz", sent_by="vaduz"),
+                Taken(sku="MUG-BLUE", quantity=1, warehouse_id=ANYWHERE, sent_by="vaduz"),
+                Taken(sku="BOWL", quantity=3, warehouse_id=ZURICH, sent_by=ZURICH),
+            ),
+        ),
+        [steps.RequestPayment(order_id="ord_1", warehouse_id="vaduz", parts=PARTS)],
     ),
     (
         StockDenied(reservation_id="ord_1", reason="price_changed", skus=("MUG-BLUE",)),
@@ -220,26 +257,38 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
         ],
     ),
     (
+        UNDELIVERED[1],
+        [
+            RestockStock(
+                reservation_id="ord_1",
+                return_id="ret_1_1",
+                warehouse_id=ZURICH,
+                restock=(Lot(sku="BOWL", quantity=3),),
+            ),
+            RefundPayment(payment_id="pay_1", refund_id="ret_1_1", amount=UNDELIVERED[1].refund),
+        ],
+    ),
+    (
         came_back(1, 0, NOTHING),
         [RestockStock(reservation_id="ord_1", return_id="ret_1_1", restock=LOT)],
     ),
-    (scheduled(None), [steps.ArrangeDelivery(order_id="ord_1")]),
-    (scheduled(WINDOW), [steps.ArrangeDelivery(order_id="ord_1", slot=SLOT)]),
+    (scheduled(None), [steps.ArrangeDelivery(order_id="ord_1", delivery_id="dlv_1")]),
+    (scheduled(WINDOW), [steps.ArrangeDelivery(order_id="ord_1", delivery_id="dlv_1", slot=SLOT)]),
     (
         DeliveryPickedUp(delivery_id="dlv_1", reference="ord_1", at=NOW),
-        [steps.ShipOrder(order_id="ord_1")],
+        [steps.ShipOrder(order_id="ord_1", delivery_id="dlv_1")],
     ),
     (
         DeliveryDelivered(delivery_id="dlv_1", reference="ord_1", at=NOW),
-        [steps.DeliverOrder(order_id="ord_1")],
+        [steps.DeliverOrder(order_id="ord_1", delivery_id="dlv_1")],
     ),
     (
         DeliveryReturned(delivery_id="dlv_1", reference="ord_1", at=NOW),
-        [steps.TakeBack(order_id="ord_1")],
+        [steps.TakeBack(order_id="ord_1", delivery_id="dlv_1")],
     ),
     (
         DeliveryCancelled(delivery_id="dlv_1", reference="ord_1"),
-        [steps.CallOffDelivery(order_id="ord_1")],
+        [steps.CallOffDelivery(order_id="ord_1", delivery_id="dlv_1")],
     ),
     (
         DeliveryRescheduled(delivery_id="dlv_1", reference="ord_1", attempt=1, slot=WINDOW, at=NOW),
@@ -267,6 +316,7 @@ UNHEARD = {
 
 NOTHING_FOLLOWS = {
     "OrderRerouted": "what follows is said by the PaymentRequested beside it",
+    "OrderSplit": "what follows is said by the PaymentRequested beside it",
     "PaymentDeclined": "it is the buyer's turn",
     "ActionRequired": "it is the buyer's turn",
     "DeliveryArranged": "it is the carrier's turn",

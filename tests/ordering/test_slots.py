@@ -108,13 +108,46 @@ async def test_a_place_is_held_until_the_order_can_no_more_be_confirmed(opened: 
         ]
 
 
-async def test_only_the_warehouse_whose_slot_it_is_may_send_it(opened: Open) -> None:
+async def test_the_warehouse_whose_slot_it_is_sends_it_or_a_part_of_it(opened: Open) -> None:
     async with opened(others=with_slot()) as shop:
         await shop.place(slot_id="s1")
         await shop.place()
         await eventually(lambda: len(shop.others.told_to(ReserveStock)) == 2)
-        asked = {each.warehouses for each in shop.others.told_to(ReserveStock)}
-        assert asked == {("vaduz",), ("vaduz", "sargans")}
+        asked = {(x.warehouses, x.first_sends) for x in shop.others.told_to(ReserveStock)}
+        assert asked == {(("vaduz", "sargans"), True), (("vaduz", "sargans"), False)}
+
+
+@pytest.mark.parametrize(("short", "offered"), [((), ["s1"]), (("MUG",), [])])
+async def test_a_quote_offers_no_slot_in_which_nothing_of_it_could_come(
+    opened: Open, short: tuple[str, ...], offered: list[str]
+) -> None:
+    others = with_slot()
+    others.stocked, others.short_in_slot = (), short
+    async with opened(others=others) as shop:
+        items = (Item(sku="MUG", quantity=2),)
+        quote = await shop.ask(QuoteBasket(items=items, destination=DOOR))
+        assert [slot.slot_id for slot in quote.slots] == offered
+        assert [item.available for item in quote.items] == [True]
+
+
+@pytest.mark.parametrize("stocked", [None, ("sargans",), ("buchs", "vaduz")])
+async def test_where_one_has_everything_nobody_is_asked_what_several_have(
+    opened: Open, stocked: tuple[str, ...] | None
+) -> None:
+    others = with_slot()
+    others.stocked = stocked
+    async with opened(others=others) as shop:
+        await shop.ask(QuoteBasket(items=(Item(sku="MUG", quantity=2),), destination=DOOR))
+        assert others.asked_for == []
+
+
+async def test_a_quote_says_what_no_few_warehouses_have_together(opened: Open) -> None:
+    others = with_slot()
+    others.stocked, others.short_anywhere = ("buchs",), ("MUG",)  # from where no road leads there
+    async with opened(others=others) as shop:
+        items = (Item(sku="MUG", quantity=2), Item(sku="BOWL", quantity=2))
+        quote = await shop.ask(QuoteBasket(items=items, destination=DOOR))
+        assert [item.available for item in quote.items] == [False, True]
 
 
 async def test_nothing_is_placed_without_the_slot_that_was_wanted(opened: Open) -> None:

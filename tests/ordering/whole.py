@@ -1,6 +1,7 @@
 """The whole shop in this process, with a gateway that does as a test says, and books to check."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -11,7 +12,8 @@ from pymongo.database import Database
 from bus.messages import Address, Command, Event, Money, Position, Principal, Query
 from bus.platform import Platform
 from catalog.commands import ListProduct, Offered
-from catalog.stock_commands import GetStock, StockLevel
+from catalog.contract import ANYWHERE
+from catalog.stock_commands import GetStock, ReceiveStock, StockLevel
 from delivery.commands import AddWarehouse, RecordCheckpoint
 from delivery.contract import Scan
 from ordering.contract import (
@@ -29,6 +31,7 @@ from payment.builtin import BuiltinGateway
 from payment.gateway import Outcome
 from shop.container import Shop
 from shop.settings import Settings
+from tests.ordering.shelves import Shelf, shelved
 from tests.waiting import eventually
 
 R = TypeVar("R")
@@ -48,6 +51,11 @@ DOOR = Address(
     position=Position(lat=47.167366, lon=9.509978),
 )
 WAREHOUSE = DOOR.model_copy(update={"position": Position(lat=47.1415, lon=9.5215)})
+ZURICH = WAREHOUSE.model_copy(
+    update={"district": "Zürich", "country": "CH", "position": Position(lat=47.367, lon=8.55)}
+)
+WAREHOUSES = {"vaduz": WAREHOUSE, "zurich": ZURICH}
+"""The nearest first."""
 
 
 class Halting(BuiltinGateway):
@@ -79,26 +87,40 @@ class Whole:
         self.platform = platform
         self.bus = platform.bus
         self.gateway = gateway
-        self.pieces = PIECES
-        """How many pieces there are to sell."""
+        self.goods = {SKU: {ANYWHERE: PIECES}}
+        """How many pieces there are to sell of what, and where."""
         self.begun: list[asyncio.Task[Any]] = []
         """What is under way when the shop stops; it is waited for."""
         self._ledger = payments["gateway_ledger"]
 
-    async def stock_up(self, pieces: int = PIECES) -> None:
-        """A warehouse, and one thing to sell."""
-        self.pieces = pieces
-        await self.bus.send(AddWarehouse(warehouse_id="vaduz", name="Vaduz", address=WAREHOUSE))
+    async def stock_up(self, pieces: int = PIECES, **places: int) -> None:
+        """A warehouse, and one thing to sell: so many pieces, or so many in each of `places`."""
+        for id, address in (WAREHOUSES if places else {"vaduz": WAREHOUSE}).items():
+            await self.bus.send(AddWarehouse(warehouse_id=id, name=id, address=address))
+        self.goods = {}
+        await self.sell(SKU, **(places or {ANYWHERE: pieces}))
+
+    async def sell(self, sku: str, **places: int) -> None:
+        """One more thing to sell."""
         price = Money(amount=12_50, currency="EUR")
-        mug = Offered(sku=SKU, name=SKU, price=price, on_hand=pieces)
-        await self.bus.send(ListProduct(product_id=SKU, name="Mug", variants=(mug,)))
+        mug = Offered(sku=sku, name=sku, price=price, on_hand=places.get(ANYWHERE, 0))
+        await self.bus.send(ListProduct(product_id=sku, name="Mug", variants=(mug,)))
+        for place in places.keys() - {ANYWHERE}:
+            await self.bus.send(ReceiveStock(sku=sku, quantity=places[place], warehouse_id=place))
+        self.goods[sku] = places
 
     async def place(
-        self, token: str = "pm_card_visa", quantity: int = 1, slot_id: str | None = None
+        self,
+        token: str = "pm_card_visa",
+        quantity: int = 1,
+        slot_id: str | None = None,
+        **pieces: int,
     ) -> OrderDocument:
+        """So many pieces of the one thing, or so many `pieces` of several."""
+        wanted = pieces or {SKU: quantity}
         order = PlaceOrder(
             buyer_id="b1",
-            items=(Item(sku=SKU, quantity=quantity),),
+            items=tuple(Item(sku=sku, quantity=number) for sku, number in wanted.items()),
             destination=DOOR,
             payment=Means(method="card", token=token),
             slot_id=slot_id,
@@ -111,9 +133,10 @@ class Whole:
     async def cancel(self, order: OrderDocument) -> None:
         await self.send(CancelOrder(order_id=order.order_id))
 
-    async def carrier(self, order: OrderDocument, *scans: Scan) -> None:
+    async def carrier(self, order: OrderDocument, *scans: Scan, shipment: int = 1) -> None:
+        id = order.delivery_id if shipment == 1 else f"{order.delivery_id}-{shipment}"
         for scan in scans:
-            await self.bus.send(RecordCheckpoint(delivery_id=order.delivery_id, status=scan))
+            await self.bus.send(RecordCheckpoint(delivery_id=id, status=scan))
 
     async def send(self, command: Command[R]) -> R:
         return await self.bus.send(command, principal=WEBSHOP)
@@ -174,6 +197,16 @@ class Whole:
 
         await eventually(look)
 
+    async def place_becomes(self, sku: str, place: str, counters: tuple[int, int, int]) -> None:
+        """On hand, allocated and reserved in a place."""
+
+        async def look() -> Any:
+            (level,) = await self.ask(GetStock(skus=(sku,)))
+            (found,) = (each for each in level.places if each.warehouse_id == place)
+            return (found.on_hand, found.allocated, found.reserved) == counters
+
+        await eventually(look)
+
     def calls(self, order: OrderDocument, operation: str) -> set[str]:
         """The authorizations of an order that the gateway has made, captured, voided, refunded."""
         found = self._ledger.find(
@@ -205,25 +238,35 @@ class Whole:
     async def check_books(self, *placed: OrderDocument) -> None:
         """What must hold once these orders, which are all there are, have come to rest."""
         assert self.parked() == []
-        waiting = kept = gone = 0
+        shelves: Counter[Shelf] = Counter()
         for order in placed:
             state = await self.state(order)
             held, charged = self.held(order), self.charged(order)
+            if state.payment_status == "partially_refunded":
+                charged |= self.calls(order, "capture")
             assert len(held) + len(charged) == (state.status in ("confirmed", "completed")), state
-            assert len(charged) == (state.payment_status == "captured"), state
-            pieces = sum(item.quantity for item in state.items)
-            waiting += pieces * (state.status == "pending")
-            kept += pieces * (state.status == "confirmed" and not state.shipped)
-            gone += pieces * state.shipped
-        await self.stock_becomes(on_hand=self.pieces - gone, allocated=kept, reserved=waiting)
+            paid = state.payment_status in ("captured", "partially_refunded")
+            assert len(charged) == paid, state
+            shelves += shelved(state)
+        for sku, places in self.goods.items():
+            for place, pieces in places.items():
+                gone, kept, waiting = (
+                    sum(n for shelf, n in shelves.items() if shelf.holds(sku, place, how))
+                    for how in ("gone", "kept", "waiting")
+                )
+                await self.place_becomes(sku, place, (pieces - gone, kept, waiting))
 
 
 def at_rest(order: Order) -> bool:
     """Whether all that can be done without anybody's doing has been done."""
+    if any(each.status == "received" for each in order.returns):
+        return False
     if order.status in TERMINAL:
         return True
     if order.status == "pending":
         return order.payment_status in ("declined", "requires_action")
+    if any(each.status == "unfulfilled" for each in order.shipments):
+        return False
     if order.status == "confirmed":
         return order.fulfillment_status == "scheduled" or (
             order.payment_status == "captured" and order.fulfillment_status == "shipped"

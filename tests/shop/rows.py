@@ -134,6 +134,7 @@ ROWS: dict[str, Case] = {
     "POST /v1/orders/{order_id}/tracking": own(placed),
     "GET /v1/track/{token}": signed(404, "unknown_tracking_link"),
     "GET /v1/track/{token}/events": signed(404, "unknown_tracking_link"),
+    "GET /v1/orders/{order_id}/deliveries": own(placed),
     "POST /v1/quotes": everybodys(),
     "GET /v1/products": everybodys(),
     "GET /v1/products/{product_id}": everybodys(product_id="mug"),

@@ -108,7 +108,8 @@ async def test_a_buyer_is_told_everything(
     assert known["order"]["destination"] == home(canary)
     assert known["returns"][0]["reason"] == f"{canary} dropped it"
     assert known["payment"]["payment_id"] == order["payment_id"]
-    assert known["delivery"]["destination"] == home(canary)
+    (delivery,) = known["deliveries"]
+    assert delivery["destination"] == home(canary)
     types = [happening["type"] for happening in known["history"]]
     assert types[0] == "ordering.OrderPlaced"
     assert "ordering.OrderCompleted" in types

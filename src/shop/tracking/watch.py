@@ -53,7 +53,7 @@ class State(NamedTuple):
     def of(cls, found: Document) -> State:
         """The state in a document."""
         order = OrderDocument.model_validate_json(found.body)
-        return cls(order.order_id, found.version, order.status, (order.delivery_id,), found.body)
+        return cls(order.order_id, found.version, order.status, order.deliveries, found.body)
 
     @property
     def ended(self) -> bool:

@@ -50,6 +50,7 @@ from ordering.returns import (
     ReturnRejected,
     ReturnRequested,
 )
+from ordering.shipments import OrderSplit, ShipmentMoved
 
 Told = OrderEvent | DeliveryEvent
 """What can be told of."""
@@ -96,6 +97,8 @@ SCANS: Mapping[Scan, str] = {
 UNTOLD: frozenset[type[Event]] = frozenset(
     {
         OrderRerouted,
+        OrderSplit,
+        ShipmentMoved,
         PaymentRequested,
         DeliveryCalledOff,
         MoneyReturned,
@@ -104,7 +107,8 @@ UNTOLD: frozenset[type[Event]] = frozenset(
         PickupCalledOff,
     }
 )
-"""Steps between two states that anybody outside sees, and what the delivery of a pick-up tells."""
+"""Steps between two states that anybody outside sees, and what the delivery of a pick-up or of a
+shipment tells."""
 
 WORTH_TELLING: frozenset[type[Event]] = frozenset({*TOLD, CheckpointRecorded})
 
