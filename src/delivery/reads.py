@@ -43,7 +43,7 @@ class Reads:
         while True:
             found = await self._streams.load(stream)
             changes_in = None
-            if found.state is not None:
+            if found.state is not None and may_see(found.state, carrier_of(envelope.principal)):
                 shown = await self._shown(found.state, found.version, envelope)
                 if shown.tag != query.known:
                     return shown

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done
-from bus.streams import Decided, Kind, Streams
+from bus.streams import Kind, Streams
 from delivery import warehouse as warehouses
 from delivery.commands import AddWarehouse, ListWarehouses, SetCarrier, SetTimeZone, Warehouse
-from delivery.warehouse import Warehouses, known
+from delivery.warehouse import WarehouseEvent, Warehouses, known
 from maps.contract import Locate
 
 WAREHOUSES = Kind("warehouses", warehouses.evolve)("all")
@@ -32,30 +35,27 @@ class WarehouseHandlers:
             carrier=command.carrier,
             time_zone=command.time_zone,
         )
-        decided = await self._streams.decide(
-            WAREHOUSES, lambda there: warehouses.add(there, added), envelope
+        return await self._change(
+            command.warehouse_id, lambda there: warehouses.add(there, added), envelope
         )
-        return done(decided, command.warehouse_id)
 
     async def set_time_zone(
         self, command: SetTimeZone, envelope: Envelope[SetTimeZone]
     ) -> Done[Warehouse]:
         """Have a warehouse go by other clocks."""
-        id, time_zone = command.warehouse_id, command.time_zone
-        decided = await self._streams.decide(
-            WAREHOUSES, lambda there: warehouses.set_time_zone(there, id, time_zone), envelope
+        id = command.warehouse_id
+        return await self._change(
+            id, lambda there: warehouses.set_time_zone(there, id, command.time_zone), envelope
         )
-        return done(decided, id)
 
     async def set_carrier(
         self, command: SetCarrier, envelope: Envelope[SetCarrier]
     ) -> Done[Warehouse]:
         """Have another carrier fetch what is sent from there."""
-        id, carrier = command.warehouse_id, command.carrier
-        decided = await self._streams.decide(
-            WAREHOUSES, lambda there: warehouses.set_carrier(there, id, carrier), envelope
+        id = command.warehouse_id
+        return await self._change(
+            id, lambda there: warehouses.set_carrier(there, id, command.carrier), envelope
         )
-        return done(decided, id)
 
     async def list(
         self, query: ListWarehouses, envelope: Envelope[ListWarehouses]
@@ -64,11 +64,16 @@ class WarehouseHandlers:
         there = await self._streams.load(WAREHOUSES)
         return tuple(warehouse for _, warehouse in sorted((there.state or {}).items()))
 
-
-def done(decided: Decided[Warehouses], warehouse_id: str) -> Done[Warehouse]:
-    """How a warehouse stands after a decision."""
-    return Done(
-        answer=known(decided.state, warehouse_id),
-        position=decided.commit.position if decided.commit else 0,
-        repeated=decided.repeated,
-    )
+    async def _change(
+        self,
+        warehouse_id: str,
+        rule: Callable[[Warehouses | None], Sequence[WarehouseEvent]],
+        envelope: Envelope[Any],
+    ) -> Done[Warehouse]:
+        """Decide on the warehouses; the answer is how this one stands then."""
+        decided = await self._streams.decide(WAREHOUSES, rule, envelope)
+        return Done(
+            answer=known(decided.state, warehouse_id),
+            position=decided.commit.position if decided.commit else 0,
+            repeated=decided.repeated,
+        )
