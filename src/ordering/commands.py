@@ -96,6 +96,12 @@ class ArrangeDelivery(DeliveryStep, name="ordering.ArrangeDelivery"):
     slot: Slot | None = None
 
 
+class ChangeSlot(DeliveryStep, name="ordering.ChangeSlot"):
+    """The goods are to be brought at another time."""
+
+    slot: Slot
+
+
 class BookDelivery(Step, name="ordering.BookDelivery"):
     """The shop will deliver: have somebody bring the goods to where the order says."""
 

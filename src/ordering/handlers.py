@@ -53,6 +53,9 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
         if order.shipments
         else rules.arrange_delivery(order, step.slot, now())
     ),
+    steps.ChangeSlot: lambda order, step: shipment_rules.change_slot(
+        order, step.delivery_id, step.slot, now()
+    ),
     steps.ShipOrder: of_delivery(rules.ship, shipment_rules.ship),
     steps.TakePayment: lambda order, step: shipment_rules.take_payment(order, step.amount, now()),
     steps.DeliverOrder: of_delivery(rules.deliver, shipment_rules.deliver),

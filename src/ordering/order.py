@@ -15,6 +15,7 @@ from ordering.contract import (
     NextAction,
     PaymentStatus,
     PricedItem,
+    ReturnedItem,
     Shipment,
     Slot,
     Status,
@@ -108,6 +109,12 @@ class DeliveryArranged(Happened, name="ordering.DeliveryArranged"):
     slot: Slot | None = None
 
 
+class SlotChanged(Happened, name="ordering.SlotChanged"):
+    """The goods are to be brought at another time."""
+
+    slot: Slot
+
+
 class OrderShipped(Happened, name="ordering.OrderShipped"):
     """The carrier has the goods, or the first of several shipments: from here on the money is ours
     to take."""
@@ -131,7 +138,9 @@ class OrderCompleted(Happened, name="ordering.OrderCompleted"):
 
 
 class GoodsReturned(Happened, name="ordering.GoodsReturned"):
-    """The carrier could not deliver and brought the goods back."""
+    """The carrier could not deliver and brought the goods back: these."""
+
+    items: tuple[ReturnedItem, ...] = ()
 
 
 class CancellationRequested(Happened, name="ordering.CancellationRequested", whose="buyer_id"):
@@ -166,7 +175,9 @@ class OrderCancelled(Happened, name="ordering.OrderCancelled"):
 
 
 Paying = PaymentRequested | PaymentDeclined | ActionRequired | OrderConfirmed | PaymentTaken
-OnTheWay = DeliveryArranged | OrderShipped | OrderDelivered | OrderCompleted | GoodsReturned
+OnTheWay = (
+    DeliveryArranged | SlotChanged | OrderShipped | OrderDelivered | OrderCompleted | GoodsReturned
+)
 CallingOff = CancellationRequested | GoodsGone | DeliveryCalledOff | MoneyReturned | OrderCancelled
 Later = (
     OrderRejected | OrderRerouted | OrderExpired | Paying | OnTheWay | CallingOff | ShipmentEvent
@@ -312,6 +323,8 @@ def _changes(order: Order, event: Later) -> dict[str, Any]:
             return {"status": "expired", "next_action": None, "reason": "not_paid_in_time"}
         case DeliveryArranged(slot=slot):
             return {"fulfillment_status": "scheduled", "slot": slot}
+        case SlotChanged(slot=slot):
+            return {"slot": slot}
         case OrderShipped() | GoodsGone():
             return {"fulfillment_status": "shipped"}
         case PaymentTaken():

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bus.messages import Command, Window
 from bus.policies import CallOff, Later, Policy, Schedule
 from catalog import contract as catalog
 from delivery import contract as delivery
 from ordering import commands as steps
-from ordering import pickups
-from ordering.contract import NextAction, PickupStatus, ReturnedItem, Slot
+from ordering.contract import NextAction, Slot
 from ordering.order import (
     CancellationRequested,
     GoodsGone,
+    GoodsReturned,
     OrderCancelled,
     OrderConfirmed,
     OrderExpired,
@@ -24,7 +23,8 @@ from ordering.order import (
     OrderShipped,
     PaymentRequested,
 )
-from ordering.returns import PickupCalledOff, PickupRequested, ReturnReceived
+from ordering.return_policies import RETURN_POLICIES, heard, lots
+from ordering.rules import UNDELIVERED
 from ordering.shipments import Part, ShipmentMoved, packed
 from payment import contract as payment
 
@@ -123,6 +123,23 @@ def on_goods_gone(event: GoodsGone) -> Orders:
     return [catalog.ShipStock(reservation_id=event.order_id)]
 
 
+def on_goods_returned(event: GoodsReturned) -> Orders:
+    """What nobody has unpacked goes back on the shelf."""
+    if not event.items:  # an older release did not say what it was
+        return []
+    return [
+        catalog.RestockStock(
+            reservation_id=event.order_id, return_id=UNDELIVERED, restock=lots(event.items)
+        )
+    ]
+
+
+def on_rescheduled(event: delivery.DeliveryRescheduled) -> Orders:
+    """The goods come at another time."""
+    slot = Slot.model_validate(event.slot.model_dump())
+    return [steps.ChangeSlot(order_id=event.reference, delivery_id=event.delivery_id, slot=slot)]
+
+
 def on_cancellation(event: CancellationRequested) -> Orders:
     """The money goes back, and nobody needs to come for the goods."""
     return [
@@ -153,57 +170,6 @@ def on_refunded(event: payment.PaymentRefunded) -> Orders:
     ]
 
 
-def on_return_received(event: ReturnReceived) -> Orders:
-    """The goods go back on the shelf, and the money for them to the buyer."""
-    restock = catalog.RestockStock(
-        reservation_id=event.order_id,
-        return_id=event.return_id,
-        warehouse_id=event.warehouse_id,
-        restock=_lots(event.restock),
-        write_off=_lots(event.write_off),
-    )
-    if not event.refund.amount:
-        return [restock]
-    return [
-        restock,
-        payment.RefundPayment(
-            payment_id=event.payment_id, refund_id=event.return_id, amount=event.refund
-        ),
-    ]
-
-
-def on_pickup_requested(event: PickupRequested) -> Orders:
-    """Somebody has to fetch the goods of a return."""
-    return [steps.BookPickup(order_id=event.order_id, return_id=event.return_id)]
-
-
-def on_pickup_called_off(event: PickupCalledOff) -> Orders:
-    """Nobody need come for them any more."""
-    return [
-        delivery.CancelDelivery(
-            delivery_id=event.delivery_id, reference=event.order_id, kind="return"
-        )
-    ]
-
-
-def heard(bringing: Policy, fetching: PickupStatus) -> Policy:
-    """What a delivery's news lead to: of one that brings an order, or that fetches a return."""
-
-    def policy(event: Any) -> Iterable[Command[Any]]:
-        if event.kind == "delivery":
-            return bringing(event)
-        return [
-            steps.MovePickup(
-                order_id=event.reference,
-                return_id=pickups.return_id(event.delivery_id),
-                status=fetching,
-                window=_window(getattr(event, "slot", None)),
-            )
-        ]
-
-    return policy
-
-
 def expire_in_time(event: OrderPlaced) -> Later:
     """Nobody waits for the money for ever."""
     due = steps.ExpireOrder(order_id=event.order_id)
@@ -215,17 +181,9 @@ def expire_no_more(event: OrderConfirmed | OrderRejected | CancellationRequested
     return CallOff(f"expire-{event.order_id}")
 
 
-def _lots(items: Iterable[ReturnedItem]) -> tuple[catalog.Lot, ...]:
-    return tuple(catalog.Lot(sku=item.sku, quantity=item.quantity) for item in items)
-
-
 def _freed(order_id: str, slot_id: str | None) -> Orders:
     """Somebody else may have the place in the slot."""
     return [] if slot_id is None else [delivery.FreeSlot(slot_id=slot_id, reference=order_id)]
-
-
-def _window(slot: delivery.Slot | None) -> Window | None:
-    return Window.model_validate(slot.model_dump(exclude={"slot_id"})) if slot else None
 
 
 def _parts(taken: Iterable[catalog.Taken]) -> tuple[Part, ...]:
@@ -255,11 +213,10 @@ POLICIES: Mapping[type[Any], Policy] = {
     OrderShipped: on_shipped,
     GoodsGone: on_goods_gone,
     ShipmentMoved: on_shipment,
+    GoodsReturned: on_goods_returned,
     CancellationRequested: on_cancellation,
     OrderCancelled: on_cancelled,
-    ReturnReceived: on_return_received,
-    PickupRequested: on_pickup_requested,
-    PickupCalledOff: on_pickup_called_off,
+    **RETURN_POLICIES,
     catalog.StockReserved: on_reserved,
     catalog.StockDenied: lambda e: [
         steps.RejectOrder(order_id=e.reservation_id, reason=e.reason, skus=e.skus)
@@ -292,7 +249,7 @@ POLICIES: Mapping[type[Any], Policy] = {
         ],
         "scheduled",
     ),
-    delivery.DeliveryRescheduled: heard(lambda e: [], "scheduled"),
+    delivery.DeliveryRescheduled: heard(on_rescheduled, "scheduled"),
     delivery.DeliveryPickedUp: heard(_led_to(steps.ShipOrder), "on_its_way"),
     delivery.DeliveryDelivered: heard(_led_to(steps.DeliverOrder), "arrived"),
     delivery.DeliveryCancelled: heard(_led_to(steps.CallOffDelivery), "cancelled"),

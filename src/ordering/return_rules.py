@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 from bus.messages import Money, NotFound, Refused, Window
 from ordering import pickups
-from ordering.contract import Item, PickupStatus, PickupWish, ReturnedItem, Shipment
+from ordering.contract import Item, PickupStatus, PickupWish, Shipment
 from ordering.order import Order
 from ordering.returns import (
     Return,
@@ -22,6 +22,7 @@ from ordering.returns import (
     ReturnRefunded,
     ReturnRejected,
     ReturnRequested,
+    as_items,
     pieces,
     received,
 )
@@ -251,11 +252,6 @@ def known(order: Order, return_id: str) -> Return:
 def unknown(return_id: str) -> NotFound:
     """The refusal of a return that nobody has heard of."""
     return NotFound("unknown_return", f"there is no return {return_id}: see `shop returns list`")
-
-
-def as_items(counted: Mapping[str, int]) -> tuple[ReturnedItem, ...]:
-    """So many pieces of each SKU, as events and answers have them."""
-    return tuple(ReturnedItem(sku=sku, quantity=quantity) for sku, quantity in counted.items())
 
 
 def _approved(found: ReturnRequested | Return, by: str, now: datetime) -> Events:

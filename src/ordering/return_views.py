@@ -23,7 +23,7 @@ from ordering.views import may_see, orders
 
 RETURNS: View[Return] = View(
     name="returns",
-    version=2,
+    version=1,
     shape=Return,
     ids=dict.fromkeys(get_args(ReturnEvent), lambda event: str(event.return_id)),
     evolve=returns.evolve,

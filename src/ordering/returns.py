@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -182,6 +182,11 @@ def pieces(*lines: Iterable[Item | PricedItem | ShippedItem | ReturnedItem]) -> 
         for line in each:
             total[line.sku] += line.quantity
     return total
+
+
+def as_items(counted: Mapping[str, int]) -> tuple[ReturnedItem, ...]:
+    """So many pieces of each SKU, as events and answers have them."""
+    return tuple(ReturnedItem(sku=sku, quantity=quantity) for sku, quantity in counted.items())
 
 
 def received(returns: Iterable[Return]) -> Counter[str]:

@@ -37,6 +37,7 @@ from ordering.order import (
     PaymentTaken,
     evolve,
 )
+from ordering.returns import as_items, pieces
 from ordering.shipments import OrderSplit, Part, begun
 
 Events = Sequence[OrderEvent]
@@ -192,7 +193,8 @@ def take_back(order: Order, now: datetime) -> Events:
     _check_shipped(order, "take_back")
     if order.fulfillment_status != "shipped":
         return []
-    returned = GoodsReturned(order_id=order.order_id, at=now)
+    everything = as_items(pieces(order.items))
+    returned = GoodsReturned(order_id=order.order_id, items=everything, at=now)
     if order.status == "confirmed":
         return [returned, cancellation(order, UNDELIVERED, now)]
     return [returned]

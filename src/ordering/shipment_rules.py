@@ -21,10 +21,12 @@ from ordering.order import (
     Order,
     OrderCompleted,
     OrderDelivered,
+    OrderEvent,
     OrderShipped,
+    SlotChanged,
     evolve,
 )
-from ordering.returns import pieces
+from ordering.returns import as_items, pieces
 from ordering.rules import Events, too_early
 from ordering.shipments import IN_THE_HOUSE, Part, ShipmentMoved, begun, packed
 
@@ -55,6 +57,27 @@ def arrange_delivery(order: Order, delivery_id: str, slot: Slot | None, now: dat
     if found is None or order.status != "confirmed":
         return []
     return moved(order, found, "scheduled", now, slot)
+
+
+def change_slot(order: Order, delivery_id: str, slot: Slot, now: datetime) -> Events:
+    """The goods come at another time, or one of several shipments does: of the first that comes in
+    a slot the order tells."""
+    if order.status == "pending":
+        raise too_early(order, "change_slot")
+    if order.status != "confirmed":
+        return []
+    moves: list[OrderEvent] = []
+    shown: Slot | None = slot
+    if order.shipments:
+        found = find(order, delivery_id, {"scheduled", "shipped"})
+        if found is None or found.slot == slot:
+            return []
+        moves = [at_stage(order, found, found.status, now, slot)]
+        after = reduce(evolve, moves, order)
+        shown = next((each.slot for each in after.shipments if each.slot), None)
+    if shown is None or shown == order.slot:
+        return moves
+    return [*moves, SlotChanged(order_id=order.order_id, slot=shown, at=now)]
 
 
 def ship(order: Order, delivery_id: str, now: datetime) -> Events:
@@ -104,7 +127,17 @@ def moved(
     slot: Slot | None = None,
 ) -> Events:
     """The shipment has come so far, and perhaps the whole order with it."""
-    step = ShipmentMoved(
+    step = at_stage(order, shipment, status, now, slot)
+    after = evolve(order, step)
+    news = [] if after.fulfillment_status == order.fulfillment_status else of_all(after, now)
+    return with_refunds(order, rules.to_its_end(order, [step, *news]))
+
+
+def at_stage(
+    order: Order, shipment: Shipment, status: ShipmentStatus, now: datetime, slot: Slot | None
+) -> ShipmentMoved:
+    """The shipment is so far."""
+    return ShipmentMoved(
         order_id=order.order_id,
         delivery_id=shipment.delivery_id,
         warehouse_id=shipment.warehouse_id,
@@ -112,9 +145,6 @@ def moved(
         slot=slot,
         at=now,
     )
-    after = evolve(order, step)
-    news = [] if after.fulfillment_status == order.fulfillment_status else of_all(after, now)
-    return with_refunds(order, rules.to_its_end(order, [step, *news]))
 
 
 def of_all(order: Order, now: datetime) -> Events:
@@ -128,11 +158,12 @@ def of_all(order: Order, now: datetime) -> Events:
             return [OrderShipped(order_id=id, payment_id=order.payment_id, in_parts=True, at=now)]
         case "delivered":
             return [OrderDelivered(order_id=id, at=now)]
-        case "returned" if order.status == "confirmed":
-            returned = GoodsReturned(order_id=id, at=now)
-            return [returned, rules.cancellation(order, rules.UNDELIVERED, now)]
         case "returned":
-            return [GoodsReturned(order_id=id, at=now)]
+            back = pieces(*(each.items for each in order.shipments if each.status == "returned"))
+            returned = GoodsReturned(order_id=id, items=as_items(back), at=now)
+            if order.status != "confirmed":
+                return [returned]
+            return [returned, rules.cancellation(order, rules.UNDELIVERED, now)]
         case _:
             return []
 

@@ -62,7 +62,7 @@ from delivery.contract import (
     Slot,
 )
 from delivery.delivery import CheckpointRecorded
-from ordering.order import OrderRerouted
+from ordering.order import OrderRerouted, SlotChanged
 from tests.golden import slots
 from tests.golden.deliveries import DELIVERIES
 from tests.golden.endpoints import ENDPOINTS
@@ -163,12 +163,19 @@ REROUTED: list[Event] = [
     ordering.requested(),
 ]
 
+MOVED: list[Event] = [
+    *ordering.SCHEDULED,
+    SlotChanged(order_id="ord_1", slot=ordering.SLOT, at=ordering.NOW),
+]
+
 SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
     "ordering": {
         **ORDERS,
         **FETCHING,
         **SHARED_ORDERS,
         "rerouted": REROUTED,
+        "undelivered": ordering.SENT_BACK,
+        "moved_to_another_slot": MOVED,
         **slots.ORDERS,
     },
     "payment": {

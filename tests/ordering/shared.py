@@ -4,7 +4,7 @@ Zurich."""
 from functools import reduce
 
 from ordering.contract import PricedItem, ReturnedItem, Shipment, ShipmentStatus, ShippedItem, Slot
-from ordering.order import CancellationRequested, Order, OrderEvent, evolve
+from ordering.order import CancellationRequested, GoodsReturned, Order, OrderEvent, evolve
 from ordering.returns import ReturnReceived, ReturnRefunded, ReturnRequested
 from ordering.shipments import OrderSplit, Part, ShipmentMoved
 from tests.ordering.histories import (
@@ -18,7 +18,6 @@ from tests.ordering.histories import (
     NOW,
     PLACED,
     PRICE,
-    RETURNED,
     SHIPPED,
     TAKEN,
     calling_off,
@@ -74,7 +73,11 @@ ASKED_FOR = requested().model_copy(update={"amount": TOTAL})
 ALL_TAKEN = TAKEN.model_copy(update={"amount": TOTAL})
 LEFT = SHIPPED.model_copy(update={"in_parts": True})
 
+TWO_MUGS = (ReturnedItem(sku="MUG-BLUE", quantity=2),)
 THREE_BOWLS = (ReturnedItem(sku="BOWL", quantity=3),)
+
+ALL_RETURNED = GoodsReturned(order_id="ord_1", items=(*TWO_MUGS, *THREE_BOWLS), at=NOW)
+SECOND_RETURNED = GoodsReturned(order_id="ord_1", items=THREE_BOWLS, at=NOW)
 
 UNDELIVERED = (
     ReturnRequested(
@@ -130,7 +133,7 @@ ALL_CAME_BACK: list[OrderEvent] = [
     *ONE_BACK,
     moved(FIRST, "shipped"),
     moved(FIRST, "returned"),
-    RETURNED,
+    ALL_RETURNED,
     called_off("returned_to_sender"),
 ]
 ALL_REFUNDED: list[OrderEvent] = [*ALL_CAME_BACK, money_back(TOTAL), CANCELLED]

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from catalog.contract import ANYWHERE
-from ordering.contract import Shipment
+from ordering.contract import Shipment, ShipmentStatus
 from ordering.order import Order
 from ordering.returns import pieces as pieces_of
 from ordering.shipments import packed
@@ -29,7 +29,7 @@ def shelved(order: Order) -> Counter[Shelf]:
         delivery_id=order.delivery_id,
         warehouse_id=order.warehouse_id,
         items=packed(pieces_of(order.items)),
-        status="shipped" if order.shipped else "unfulfilled",
+        status=so_far(order),
     )
     found: Counter[Shelf] = Counter()
     for each in order.shipments or (alone,):
@@ -41,8 +41,17 @@ def shelved(order: Order) -> Counter[Shelf]:
 
 def become(order: Order, shipment: Shipment) -> str:
     """What has become of a shipment's pieces; nothing if they are for sale again."""
-    if shipment.status in ("shipped", "delivered", "returned"):
-        # What came back when the rest was delivered is on the shelf again.
-        back = shipment.status == "returned" and order.status == "completed"
+    if shipment.status == "returned":
+        # It is on the shelf again when the last has come or come back.
+        back = order.status == "completed" or order.fulfillment_status == "returned"
         return "" if back else "gone"
+    if shipment.status in ("shipped", "delivered"):
+        return "gone"
     return {"pending": "waiting", "confirmed": "kept"}.get(order.status, "")
+
+
+def so_far(order: Order) -> ShipmentStatus:
+    """How far an order is that comes at once."""
+    if order.fulfillment_status == "returned":
+        return "returned"
+    return "shipped" if order.shipped else "unfulfilled"

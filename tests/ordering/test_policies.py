@@ -77,6 +77,7 @@ from tests.ordering.histories import (
     PLACED,
     PRICE,
     REJECTED,
+    RETURNED,
     SHIPPED,
     SLOT,
     START,
@@ -250,6 +251,17 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
         [steps.AbandonOrder(order_id="ord_1", reason="authorization_expired")],
     ),
     (
+        RETURNED,
+        [
+            RestockStock(
+                reservation_id="ord_1",
+                return_id="returned_to_sender",
+                restock=(Lot(sku="MUG-BLUE", quantity=2),),
+            )
+        ],
+    ),
+    (RETURNED.model_copy(update={"items": ()}), []),
+    (
         came_back(1, 1, TOTAL),
         [
             RestockStock(reservation_id="ord_1", return_id="ret_1_1", restock=LOT, write_off=LOT),
@@ -292,7 +304,7 @@ TABLE: list[tuple[Event, list[Command[Any]]]] = [
     ),
     (
         DeliveryRescheduled(delivery_id="dlv_1", reference="ord_1", attempt=1, slot=WINDOW, at=NOW),
-        [],
+        [steps.ChangeSlot(order_id="ord_1", delivery_id="dlv_1", slot=SLOT)],
     ),
     (WANTED, [steps.BookPickup(order_id="ord_1", return_id="ret_1_1")]),
     (STAYS, [CancelDelivery(delivery_id="dlv_r1_1", reference="ord_1", kind="return")]),
@@ -323,7 +335,7 @@ NOTHING_FOLLOWS = {
     "PaymentTaken": "it is the carrier's turn",
     "OrderDelivered": "the money is on its way already",
     "OrderCompleted": "done",
-    "GoodsReturned": "what follows is said by the CancellationRequested beside it",
+    "SlotChanged": "it is the carrier's turn",
     "DeliveryCalledOff": "what follows is said by the OrderCancelled that comes with the money",
     "MoneyReturned": "what follows is said by the OrderCancelled beside it",
     "ReturnRequested": "the shop's rule approves it at once, or a person has to look",

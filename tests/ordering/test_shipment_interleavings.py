@@ -135,9 +135,11 @@ def check_stock(world: World) -> None:
 
 
 def is_gone(world: World, shipment: Shipment) -> bool:
-    """Whether it was brought to the buyer, or came back and nobody has looked at it yet."""
-    trip = world.trips.status[shipment.delivery_id]
-    return trip == "delivered" or (trip == "returned" and world.order.status == "cancelled")
+    """Whether it was brought to the buyer, or came back from an order that was called off while the
+    rest was brought: nobody has looked at it yet."""
+    trip, order = world.trips.status[shipment.delivery_id], world.order
+    kept = order.status == "cancelled" and order.fulfillment_status != "returned"
+    return trip == "delivered" or (trip == "returned" and kept)
 
 
 CHOICES = st.lists(st.integers(0, 59), min_size=1, max_size=60)

@@ -1,6 +1,7 @@
 """The rules of an order that two warehouses send, as histories."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from bus.messages import Refused
 from ordering import return_rules, rules, shipment_rules
 from ordering.contract import TERMINAL, Item, Slot
-from ordering.order import Order, OrderCompleted, OrderEvent, evolve
+from ordering.order import Order, OrderCompleted, OrderEvent, SlotChanged, evolve
 from ordering.policies import POLICIES
 from ordering.return_rules import Terms
 from ordering.views import present
+from tests.ordering import histories as ordering
 from tests.ordering.histories import (
     ARRANGED,
     CANCELLED,
@@ -21,13 +23,13 @@ from tests.ordering.histories import (
     MUGS,
     NOTHING,
     NOW,
-    RETURNED,
     SLOT,
     money_back,
 )
 from tests.ordering.shared import (
     ALL_CAME_BACK,
     ALL_REFUNDED,
+    ALL_RETURNED,
     ALL_TAKEN,
     ASKED_FOR,
     BOTH_PLACED,
@@ -49,6 +51,7 @@ from tests.ordering.shared import (
     PAYING,
     SCHEDULED,
     SECOND,
+    SECOND_RETURNED,
     SHAPES,
     SHIPMENTS,
     SPLIT,
@@ -86,7 +89,7 @@ STEPS: dict[str, Rule] = {
 
 abandoned = called_off("out_of_stock")
 arrived = [moved(FIRST, "delivered"), DELIVERED]
-given_up = [RETURNED, called_off("returned_to_sender")]
+given_up = [ALL_RETURNED, called_off("returned_to_sender")]
 
 EXPECTED: dict[str, dict[str, list[OrderEvent]]] = {
     "split_new": {
@@ -153,7 +156,7 @@ EXPECTED: dict[str, dict[str, list[OrderEvent]]] = {
     },
     "split_gone_anyway": {
         "deliver 2": [moved(SECOND, "delivered"), DELIVERED],
-        "take_back 2": [moved(SECOND, "returned"), RETURNED],
+        "take_back 2": [moved(SECOND, "returned"), SECOND_RETURNED],
     },
 }
 """What every step decides at every stage; where it isn't named, nothing."""
@@ -388,3 +391,59 @@ def test_shipments_are_those_of_the_reservation() -> None:
     assert replay(PAYING).shipments == SHIPMENTS
     quoted_elsewhere = BOTH_PLACED.model_copy(update={"warehouse_id": "basel"})
     assert replay([quoted_elsewhere, *PAYING[1:]]).warehouse_id == SHIPMENTS[0].warehouse_id
+
+
+EVENING = Slot.model_validate({"slot_id": "agreed", "from": NOW, "to": NOW + timedelta(hours=2)})
+LATER = Slot.model_validate({"slot_id": "agreed", "from": NOW, "to": NOW + timedelta(hours=9)})
+
+
+def at_another_time(slot: Slot) -> SlotChanged:
+    return SlotChanged(order_id="ord_1", slot=slot, at=NOW)
+
+
+def test_another_time_of_a_shipment_is_shown_and_that_of_the_first_in_a_slot_by_the_order() -> None:
+    order = replay(SCHEDULED)
+    moves = shipment_rules.change_slot(order, SECOND, EVENING, NOW)
+    assert moves == [moved(SECOND, "scheduled", EVENING), at_another_time(EVENING)]
+    after = replay([*SCHEDULED, *moves])
+    assert [each.slot for each in after.shipments] == [None, EVENING]
+    assert after.slot == EVENING
+    assert shipment_rules.change_slot(after, SECOND, EVENING, NOW) == []
+    first = shipment_rules.change_slot(after, FIRST, LATER, NOW)
+    assert first == [moved(FIRST, "scheduled", LATER), at_another_time(LATER)]
+    both = replay([*SCHEDULED, *moves, *first])
+    assert shipment_rules.change_slot(both, SECOND, LATER, NOW) == [
+        moved(SECOND, "scheduled", LATER)
+    ]
+
+
+def test_a_shipment_that_was_tried_comes_at_another_time_and_leaves_no_shelf_twice() -> None:
+    order = replay(ONE_LEFT)
+    assert shipment_rules.change_slot(order, SECOND, EVENING, NOW) == [
+        moved(SECOND, "shipped", EVENING),
+        at_another_time(EVENING),
+    ]
+
+
+@pytest.mark.parametrize(
+    "history", [ordering.SCHEDULED, ordering.UNDER_WAY, ordering.CAPTURED, ordering.PAID]
+)
+def test_the_time_of_an_order_that_comes_at_once_is_changed(history: list[OrderEvent]) -> None:
+    order = replay(history)
+    assert shipment_rules.change_slot(order, FIRST, EVENING, NOW) == [at_another_time(EVENING)]
+    after = replay([*history, at_another_time(EVENING)])
+    assert after.slot == EVENING
+    assert shipment_rules.change_slot(after, FIRST, EVENING, NOW) == []
+
+
+@pytest.mark.parametrize(
+    "history", [ordering.DONE, ordering.CANCELLING, ordering.REFUNDED, CANCELLED_ORDER]
+)
+def test_what_is_not_to_come_any_more_comes_at_no_other_time(history: list[OrderEvent]) -> None:
+    assert shipment_rules.change_slot(replay(history), FIRST, EVENING, NOW) == []
+
+
+def test_nothing_is_moved_before_it_was_confirmed() -> None:
+    with pytest.raises(Refused) as refused:
+        shipment_rules.change_slot(replay(ordering.PAYING), FIRST, EVENING, NOW)
+    assert refused.value.code == "too_early"

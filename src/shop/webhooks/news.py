@@ -39,6 +39,7 @@ from ordering.order import (
     PaymentDeclined,
     PaymentRequested,
     PaymentTaken,
+    SlotChanged,
 )
 from ordering.returns import (
     PickupCalledOff,
@@ -99,6 +100,7 @@ UNTOLD: frozenset[type[Event]] = frozenset(
         OrderRerouted,
         OrderSplit,
         ShipmentMoved,
+        SlotChanged,
         PaymentRequested,
         DeliveryCalledOff,
         MoneyReturned,
@@ -108,7 +110,7 @@ UNTOLD: frozenset[type[Event]] = frozenset(
     }
 )
 """Steps between two states that anybody outside sees, and what the delivery of a pick-up or of a
-shipment tells."""
+shipment tells, or any that is rescheduled."""
 
 WORTH_TELLING: frozenset[type[Event]] = frozenset({*TOLD, CheckpointRecorded})
 
