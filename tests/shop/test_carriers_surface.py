@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from bus.messages import Window, now
+from catalog.stock_commands import GetStock
+from delivery.commands import RescheduleDelivery
 from tests.shop.clients import Body, Client, Running, problem
+from tests.waiting import eventually
 
 
 async def ordered(web: Client) -> str:
@@ -113,3 +118,45 @@ async def test_what_was_cancelled_or_is_over_is_told_and_sticks_nowhere(
         each.database["parked"].count_documents({}) for each in shop.platform.contexts.values()
     ]
     assert sum(parked) == 0
+
+
+async def stock(shop: Running) -> int:
+    (level,) = await shop.platform.bus.ask(GetStock(skus=("MUG-RED",)))
+    return level.on_hand
+
+
+async def there_are(shop: Running, left: int) -> Any:
+    return await stock(shop) == left
+
+
+async def test_an_order_whose_doors_stay_shut_waits_and_ends_with_its_money_and_goods_back(
+    shop: Running, web: Client, carrier: Client
+) -> None:
+    before, red = await stock(shop), [{"sku": "MUG-RED", "quantity": 3}]
+    order = await web.becomes(await web.placed(items=red), fulfillment_status="scheduled")
+    path = checkpoints(order["delivery_id"])
+    await carrier.post(path, {"status": "picked_up"})
+    await web.becomes(order, payment_status="captured")
+    assert await eventually(lambda: there_are(shop, before - 3))
+    failed = (await carrier.post(path, {"status": "attempt_failed", "note": "no answer"})).json()
+    assert (failed["status"], failed["attempts"]) == ("attempt_failed", 1)
+
+    start = now().replace(microsecond=0) + timedelta(days=1)
+    window = Window.model_validate({"from": start, "to": start + timedelta(hours=2)})
+    again = RescheduleDelivery(delivery_id=order["delivery_id"], when=window)
+    assert (await shop.platform.bus.send(again)).answer.status == "rescheduled"
+
+    async def moved() -> Any:
+        found = (await web.get(f"/v1/orders/{order['order_id']}")).json()
+        return found if "slot" in found else None
+
+    waiting: Any = await eventually(moved)
+    assert waiting["slot"]["from"] == start.isoformat().replace("+00:00", "Z")
+    assert (waiting["status"], waiting["fulfillment_status"]) == ("confirmed", "shipped")
+
+    await carrier.post(path, {"status": "returned_to_sender"})
+    ended = await web.becomes(order, status="cancelled")
+    assert (ended["payment_status"], ended["fulfillment_status"]) == ("refunded", "returned")
+    assert (ended["refunded"], ended["reason"]) == (order["total"], "returned_to_sender")
+
+    assert await eventually(lambda: there_are(shop, before))
