@@ -30,6 +30,8 @@ async def test_goods_from_two_warehouses_are_brought_by_two_carriers_and_paid_on
     order, here, there = await booked(web)
     assert order["total"] == quote["total"]
     path = f"/v1/orders/{order['order_id']}"
+    said = shop.shop.cli("orders", "show", order["order_id"])
+    assert f"1 x {THERE} from zurich, scheduled ({there['delivery_id']})" in " ".join(said.split())
     deliveries = (await web.get(f"{path}/deliveries"))["data"]
     assert [(each["delivery_id"], each["items"]) for each in deliveries] == [
         (each["delivery_id"], each["items"]) for each in (here, there)

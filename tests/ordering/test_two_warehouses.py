@@ -74,6 +74,23 @@ async def test_what_no_warehouse_has_all_of_comes_from_two_and_is_paid_once(
         assert (await shop.happened(order)).count("OrderShipped") == 1
 
 
+async def test_a_shop_that_sends_no_shipments_in_parts_says_so_in_the_quote(
+    servers: embedded.Servers, prefix: str, redis_url: str
+) -> None:
+    assert servers.mongodb_url
+    settings = settings_of(servers.mongodb_url, redis_url, prefix, most_shipments=1)
+    async with running(settings) as shop:
+        await shop.stock_up(vaduz=2, zurich=5)
+        quote = await shop.ask(QuoteBasket(items=(Item(sku=SKU, quantity=6),), destination=DOOR))
+        assert [item.available for item in quote.items] == [False]
+        ended = await shop.comes_to_rest(await shop.place(quantity=6))
+        assert (ended.status, ended.reason, ended.short_skus) == (
+            "rejected",
+            "out_of_stock",
+            (SKU,),
+        )
+
+
 async def test_a_shipment_that_comes_back_is_paid_back_and_restocked_where_it_came_from(
     servers: embedded.Servers, prefix: str, redis_url: str
 ) -> None:
