@@ -1,7 +1,10 @@
 """What a carrier sends over HTTP, good and bad."""
 
+import json
+import re
 from collections.abc import AsyncIterator
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,7 +16,7 @@ from starlette.routing import Route
 from bus.messages import Address, Principal
 from bus.problems import problem_of
 from bus.rest import Endpoint, read
-from delivery.contract import ScheduleDelivery
+from delivery.contract import ScheduleDelivery, Status
 from delivery.routes import endpoints
 from tests.delivery.conftest import Delivering
 
@@ -112,3 +115,16 @@ async def test_what_comes_after_the_end_is_refused(carrier: httpx.AsyncClient) -
 async def test_an_unknown_delivery_is_not_found(carrier: httpx.AsyncClient) -> None:
     answer = await carrier.post("/v1/deliveries/d2/checkpoints", json={"status": "en_route"})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_delivery")
+
+
+async def test_the_guide_to_carriers_shows_a_checkpoint_that_works_and_every_status(
+    carrier: httpx.AsyncClient,
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "carriers.md").read_text()
+    (example,) = re.findall(r"^```json\n(.*?)^```$", guide, flags=re.DOTALL | re.MULTILINE)
+    answer = await carrier.post(CHECKPOINTS, json=json.loads(example))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["checkpoints"][-1]["proof"] == json.loads(example)["proof"]
+    assert all(status in guide for status in get_args(Status))
+    for code in ("checkpoint_in_future", "delivery_ended", "unknown_delivery"):
+        assert code in guide

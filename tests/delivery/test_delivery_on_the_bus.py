@@ -28,6 +28,7 @@ from delivery.contract import (
     GetDelivery,
     QuoteDelivery,
     ScheduleDelivery,
+    SchedulePickup,
 )
 from delivery.delivery import CheckpointRecorded
 from delivery.tracking import is_valid
@@ -292,3 +293,34 @@ async def test_a_restarted_shop_knows_its_deliveries_and_warehouses(
         before = await shown(first), await first.bus.ask(ListWarehouses())
     async with at_work(mongo, prefix, InProcess()) as second:
         assert (await shown(second), await second.bus.ask(ListWarehouses())) == before
+
+
+async def test_goods_are_fetched_at_a_door_and_brought_to_a_warehouse(
+    delivering: Delivering, door: Address
+) -> None:
+    house = at(door, 0.5)
+    start = now() + timedelta(hours=1)
+    fetch = SchedulePickup(
+        **WHOSE,
+        warehouse_id="north",
+        origin=door,
+        window=Window.model_validate({"from": start, "to": start + timedelta(hours=2)}),
+    )
+    with pytest.raises(Refused) as refused:
+        await delivering.bus.send(fetch)
+    assert refused.value.code == "unknown_warehouse"
+    add = AddWarehouse(warehouse_id="north", name="North", address=house, carrier="post")
+    await delivering.bus.send(add)
+    for _ in range(2):
+        await delivering.bus.send(fetch)
+    found = await shown(delivering)
+    assert (found.kind, found.status, found.carrier) == ("return", "assigned", "post")
+    assert (found.origin, found.destination) == (door, house)
+
+    # 10 km from the door, and 40 from the warehouse.
+    van = RecordCheckpoint(delivery_id="d1", status="en_route", position=Position(lat=0.1, lon=0))
+    assert (await delivering.bus.send(van)).answer.distance_remaining_m == 10_000
+    fetched = van.model_copy(update={"status": "picked_up"})
+    assert (await delivering.bus.send(fetched)).answer.distance_remaining_m == 40_000
+    done = await delivering.bus.send(RecordCheckpoint(delivery_id="d1", status="delivered"))
+    assert done.answer.status == "delivered"
