@@ -13,19 +13,12 @@ from delivery import checkpoints, dispatch, scheduling
 from delivery import delivery as deliveries
 from delivery import slot as slots
 from delivery import warehouse as warehouses
-from delivery.commands import (
-    AssignDelivery,
-    RecordCheckpoint,
-)
-from delivery.contract import (
-    CancelDelivery,
-    DeliveryDocument,
-    ScheduleDelivery,
-    SchedulePickup,
-)
+from delivery.commands import AssignDelivery, RecordCheckpoint
+from delivery.contract import CancelDelivery, DeliveryDocument, ScheduleDelivery, SchedulePickup
 from delivery.delivery import Delivery, DeliveryEvent, known
 from delivery.lookout import Lookout
 from delivery.redelivery import AGREED
+from delivery.scheduling import Booking
 from delivery.slot_handlers import SLOT
 from delivery.views import document
 from delivery.warehouse_handlers import WAREHOUSES
@@ -55,9 +48,7 @@ class Handlers:
                 return on(own, scheduling.schedule(states[own], command, at, carrier))
             book = states[slot]
             booked = slots.book_place(book, command.reference, command.warehouse_id, at)
-            booking = (
-                scheduling.Booking(book.slot if booked else None) if book is not None else None
-            )
+            booking = Booking(book.slot if booked else None) if book is not None else None
             events = scheduling.schedule(states[own], command, at, carrier, booking)
             return on(own, events) + (on(slot, booked) if events else [])
 
@@ -83,7 +74,7 @@ class Handlers:
         had = slot_ids(before) | ({command.slot_id} if command.slot_id else set())
 
         def decision(states: States) -> list[Happening]:
-            check_slot(states[own], before)
+            check_slot(states[own], had)
             events = scheduling.cancel(states[own], command)
             return on(own, events) + (free(states, had, command.reference) if events else [])
 
@@ -164,7 +155,7 @@ def slot_ids(delivery: Delivery | None) -> set[str]:
     return {delivery.slot.slot_id}
 
 
-def check_slot(delivery: Delivery | None, before: Delivery | None) -> None:
-    """`Busy` when it has got another slot since it was loaded: the decision is to be made anew."""
-    if slot_ids(delivery) != slot_ids(before):
+def check_slot(delivery: Delivery | None, known: set[str]) -> None:
+    """`Busy` when it has got a slot that was not known of: the decision is to be made anew."""
+    if not slot_ids(delivery) <= known:
         raise Busy("the delivery has just been rescheduled: try again in a moment")

@@ -60,13 +60,18 @@ def retry(
 
 
 def next_day(delivery: Delivery, now: datetime, zone: ZoneInfo) -> Slot:
-    """The same window of the day after the failed attempt, or after today if that is past; the
-    whole day, if there was no window. Days and hours are those of the `zone`."""
-    failed = max(delivery.since or now, now).astimezone(zone).date()
-    day = failed + timedelta(days=1)
-    if delivery.slot is None:
+    """The same window of the day after the failed attempt; of tomorrow, if that has begun. Days and
+    hours are those of the `zone`."""
+    failed, today = (at.astimezone(zone).date() for at in (delivery.since or now, now))
+    slot = on_day(delivery.slot, failed + timedelta(days=1), zone)
+    return slot if slot.from_ > now else on_day(delivery.slot, today + timedelta(days=1), zone)
+
+
+def on_day(slot: Slot | None, day: date, zone: ZoneInfo) -> Slot:
+    """The same window on another day; all of it, if there was none."""
+    if slot is None:
         return _slot(_at(day, time(), zone), _at(day + timedelta(days=1), time(), zone))
-    start, end = (at.astimezone(zone) for at in (delivery.slot.from_, delivery.slot.to))
+    start, end = slot.from_.astimezone(zone), slot.to.astimezone(zone)
     ends = day + (end.date() - start.date())
     return _slot(_at(day, start.time(), zone), _at(ends, end.time(), zone))
 

@@ -50,7 +50,7 @@ class RedeliveryHandlers:
 
         def decision(states: States) -> list[Happening]:
             delivery, at = known(states[own], id), now()
-            check_slot(delivery, before)
+            check_slot(delivery, slot_ids(before))
             slot = redelivery.agreed(time, at) if isinstance(time, Window) else time.slot
             events = redelivery.reschedule(delivery, slot, at, carrier)
             if not events:

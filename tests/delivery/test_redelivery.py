@@ -174,6 +174,23 @@ def test_without_a_window_the_next_day_is_all_of_it() -> None:
     assert found == slot(midnight, midnight + timedelta(days=1))
 
 
+def test_decided_after_midnight_it_still_comes_that_day_unless_its_window_has_begun() -> None:
+    last = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)  # 23:30 there
+    window = slot(NOON, NOON + timedelta(hours=2))
+    delivery = stand(
+        lived(
+            failing(last),
+            begins=[SCHEDULED.model_copy(update={"slot": window})],
+            now=last,
+        )
+    )
+    first, second = (
+        slot(NOON + timedelta(days=days), NOON + timedelta(days=days, hours=2)) for days in (1, 2)
+    )
+    assert next_day(delivery, last + timedelta(hours=1), ZURICH) == first
+    assert next_day(delivery, NOON + timedelta(days=1), ZURICH) == second
+
+
 def test_a_day_that_is_past_when_it_is_decided_is_not_chosen() -> None:
     late = NOON + timedelta(days=9)
-    assert next_day(stand([*FAILED]), late, ZURICH).from_ > late
+    assert next_day(stand(FAILED), late, ZURICH).from_ > late
