@@ -11,6 +11,7 @@ from bus.commits import Commit, Recorded
 from bus.envelope import Envelope, envelope_of
 from bus.here import Here
 from bus.parking import Place
+from bus.tracing import recorded, recorder
 
 Handler = Callable[[Any, Envelope[Any]], Awaitable[None]]
 
@@ -37,10 +38,15 @@ class Task(NamedTuple):
             event = self.event.event
         return Here(event, meta.correlation, self.commit.command, meta.trace)
 
-    async def handle(self) -> None:
+    async def handle(self, reader: str) -> None:
         """Have the event handled. It is decoded here: one that cannot be stops no other stream."""
         event = self.event.event
-        await self.handler(event, envelope_of(self.commit, self.place.index, event))
+        envelope = envelope_of(self.commit, self.place.index, event)
+        if (tracer := recorder()) is not None:
+            name = f"{reader} {event.type_name}"
+            await recorded(tracer, name, "consumer", self.handler, envelope)
+        else:
+            await self.handler(event, envelope)
 
 
 @dataclass(slots=True)

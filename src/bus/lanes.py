@@ -209,7 +209,7 @@ class Lanes:
         async def handle() -> None:
             began = time.perf_counter()
             try:
-                await task.handle()
+                await task.handle(self._reader)
             finally:
                 self._seconds.observe(time.perf_counter() - began)
 

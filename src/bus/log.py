@@ -7,6 +7,7 @@ collection; the same adapter runs on mongomock for unit tests.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,7 @@ from bus.keyring import Keyring
 from bus.messages import Busy, Event, TooLarge, now
 from bus.mongo import Document, durable
 from bus.pending import Pending
+from bus.tracing import recorder
 from bus.writer import Writer, head_of
 
 T = TypeVar("T")
@@ -207,6 +209,11 @@ class Log:
 
     def _settle(self, group: list[Pending]) -> None:
         """Called on the event loop, once per written group."""
+        if (tracer := recorder()) is not None:
+            at, name = time.perf_counter(), f"append {self.context}"
+            for pending in group:
+                facts = {"storefold.outcome": pending.became}
+                tracer.past(name, "client", pending.meta.trace, at - pending.since, facts)
         for pending in group:
             pending.settle()
         commits = [pending.verdict for pending in group if isinstance(pending.verdict, Commit)]

@@ -25,6 +25,7 @@ from bus.messages import (
     Stale,
     TooLarge,
 )
+from bus.tracing import recorded, recorder
 
 if TYPE_CHECKING:
     from bus.commits import Codec, Commit
@@ -72,7 +73,10 @@ class InProcess:
             raise NoHandler(
                 f"nobody handles {envelope.message.type_name}: register its context's module"
             )
-        self._log.debug("message", type=envelope.message.type_name)
+        name = envelope.message.type_name
+        self._log.debug("message", type=name)
+        if (tracer := recorder()) is not None:
+            return await recorded(tracer, name, "internal", handler, envelope)
         token = enter(envelope)
         try:
             return await handler(envelope.message, envelope)

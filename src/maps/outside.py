@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bus.faults import told
 from bus.metrics import BREAKER_OPEN
+from bus.tracing import carried
 from maps.breaker import Breaker
 from maps.router import Unanswered
 
@@ -77,6 +78,10 @@ class Line(Seen):
     coordinates: Annotated[tuple[tuple[Longitude, Latitude], ...], Field(min_length=2)]
 
 
+async def _carry_on(request: httpx.Request) -> None:
+    request.headers.update(carried())
+
+
 class Outside:
     """A service at `base`, called `name` in what is logged."""
 
@@ -101,6 +106,7 @@ class Outside:
             # Unpacked, an answer may be a thousand times as large as what was read of it.
             headers={"Accept-Encoding": "identity", **(headers or {})},
             timeout=None,  # noqa: S113 - all of it is timed below
+            event_hooks={"request": [_carry_on]},
         )
 
     async def ask(

@@ -22,12 +22,14 @@ _TRACEPARENT = re.compile(
 class Asked:
     """A request: its place in a trace, and who asks, once that is known."""
 
-    __slots__ = ("_scope", "client", "traceparent")
+    __slots__ = ("_scope", "client", "sent", "traceparent")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.client: str | None = None
-        self.traceparent = sent_with(scope) or begun()
+        self.sent = sent_with(scope)
+        """The client's place in its trace, if it has one."""
+        self.traceparent = self.sent or begun()
 
     @property
     def trace_id(self) -> str:

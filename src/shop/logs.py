@@ -32,6 +32,12 @@ for their words may be about a person."""
 log = structlog.get_logger(__name__)
 
 
+def order_of(message: Any) -> str | None:
+    """The id of the order that a message is about, if it says so."""
+    ids = (getattr(message, name, None) for name in ORDER_IDS)
+    return next(filter(None, ids), None)
+
+
 class Seldom:
     """Lets one warning of a kind through in a while, with the number of those it kept back. Errors
     always pass."""
@@ -66,8 +72,7 @@ def whereabouts(logger: Any, method: str, event: EventDict) -> EventDict:
         found |= {"correlation": at.correlation, "causation": at.causation}
         if at.traceparent:
             found["trace_id"] = id_in(at.traceparent)
-    ids = (getattr(at.message, name, None) for at in at_work for name in ORDER_IDS)
-    found["order_id"] = next(filter(None, ids), None)
+    found["order_id"] = next(filter(None, (order_of(at.message) for at in at_work)), None)
     for name, value in found.items():
         if value is not None:
             event.setdefault(name, value)

@@ -10,10 +10,14 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bus.tracing import recorder
 from shop.asked import ASKED, Asked
 from shop.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""What is asked all the time, and need not be traced."""
 
 
 class Observed:
@@ -24,21 +28,44 @@ class Observed:
         self._log = structlog.get_logger(__name__).bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request. It counts as answered when the head of the answer is sent: what streams
-        on for minutes has been answered long before."""
+        """Serve a request, and record it if anybody records."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
         asked = Asked(scope)
-        answered = False
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        tracer = recorder()
+        if tracer is None or scope["path"] in PROBES:
+            await self._serve(asked, method, scope, receive, send)
+            return
+        with tracer.span(method, "server", asked.sent) as span:
+            asked.traceparent = span.traceparent
+            status = await self._serve(asked, method, scope, receive, send)
+            facts = {
+                "http.request.method": method,
+                "http.route": asked.route,
+                "http.response.status_code": status,
+            }
+            span.tell(f"{method} {asked.route}", facts)
+            if status >= 500:
+                span.fail(str(status))
+
+    async def _serve(
+        self, asked: Asked, method: str, scope: Scope, receive: Receive, send: Send
+    ) -> int:
+        """Serve a request; returns the status. It counts as answered when the head of the answer is
+        sent: what streams on for minutes has been answered long before."""
+        began = time.perf_counter()
+        answered = 0
 
         def answer(status: int) -> None:
             nonlocal answered
-            answered = True
-            IN_FLIGHT.dec()
+            answered = status
             seconds = time.perf_counter() - began
-            method = count(scope["method"], asked.route, status, seconds)
+            IN_FLIGHT.dec()
+            requests, duration = _instruments(method, asked.route, status)
+            requests.inc()
+            duration.observe(seconds)
             self._log.info("request", method=method, status=status, ms=seconds * 1000)
 
         async def observed(message: Message) -> None:
@@ -54,15 +81,7 @@ class Observed:
             if not answered:
                 answer(500)
             ASKED.reset(token)
-
-
-def count(method: str, route: str, status: int, seconds: float) -> str:
-    """One more request has been answered; returns the method as it is counted."""
-    method = method if method in METHODS else "other"
-    requests, duration = _instruments(method, route, status)
-    requests.inc()
-    duration.observe(seconds)
-    return method
+        return answered
 
 
 @lru_cache(maxsize=10_000)

@@ -22,7 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from bus.mongo import connect
 from bus.platform import Platform
-from shop import logs
+from shop import logs, tracing
 from shop.child import end_with_parent
 from shop.metrics import FOLDER
 from shop.protocol import Protocol
@@ -110,6 +110,7 @@ def serve(
 ) -> None:
     """Serve until told to stop."""
     if workers > 1:
+        tracing.wanted(settings)  # what is wrong with that is said once, and here
         _serve_many(settings, bound, workers, ready)
         return
     app = served(settings)
@@ -130,7 +131,14 @@ def worker() -> Starlette:
 def served(settings: Settings) -> Starlette:
     """The application of a shop."""
     shop = assembled(settings)
+    recorded(settings, shop.platform())
     return application(shop.platform(), shop.doors(), shop.endpoints())
+
+
+def recorded(settings: Settings, platform: Platform) -> None:
+    """Record traces of this process, if that is wanted, until the platform stops."""
+    if (end := tracing.start(settings)) is not None:
+        platform.at_stop(end)
 
 
 def _config(app: Starlette | str, **more: object) -> uvicorn.Config:
@@ -181,6 +189,7 @@ def _when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
 def work(settings: Settings, bound: socket.socket | None, ready: Callable[[], None]) -> None:
     """Run readers and timers until told to stop; on a socket, if there is one, say how it goes."""
     platform: Platform = assembled(settings).platform()
+    recorded(settings, platform)
     tune()
     if bound is not None:
         app = Starlette(routes=vitals(platform), lifespan=at_work(platform))

@@ -176,6 +176,7 @@ class Settings(BaseSettings):
     google_api_base: Web | None = None
     transport: Literal["inprocess", "loopback"] = "inprocess"
     log_level: LogLevel = "WARNING"
+    tracing: Literal["auto", "on", "off"] = "auto"
 
     tariff_threshold: Whole = 50_000
     tariff_free_distance_m: Whole = 30_000
