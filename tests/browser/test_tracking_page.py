@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Route
 
 from shop.tracking.page import Looks
 from tests.browser.conftest import DESK, NARROW, PHONE, Seen, Served, looking
+from tests.journeys.conftest import HERE, THERE, Stock
 from tests.journeys.shops import Order, Web, calling
 from tests.shop.tracked import moving, order, page_of
 from tests.waiting import eventually
@@ -128,6 +129,45 @@ async def test_it_is_readable_in_every_light_and_on_every_screen(
                 assert await seen.page.evaluate(CHECKS) == []
                 assert seen.complaints == []
                 await seen.shot(f"{name}-{scheme}", tmp_path)
+
+
+async def test_an_order_that_is_called_off_is_seen_to_be(browser: Browser, web: Web) -> None:
+    order = await web.place("THING-7")
+    await web.delivery_becomes(order, "scheduled")
+    async with looking(browser) as seen:
+        await seen.page.goto(await link_to(web, order))
+        assert await seen.page.locator(".parcel").count() == 1
+        await web.change(order, "cancel", {})
+        await seen.shows("h1", "Order cancelled")
+        await eventually(partial(none_left, seen, ".parcel"))
+        assert await seen.page.evaluate(CHECKS) == []
+
+
+async def test_parcels_of_one_order_are_seen_to_come_each_by_itself(
+    browser: Browser, stock: Stock
+) -> None:
+    shop = stock()  # the real roads end before the other warehouse
+    both = [{"sku": HERE, "quantity": 1}, {"sku": THERE, "quantity": 1}]
+    with shop.shop.serve() as process:
+        async with (
+            looking(browser) as seen,
+            calling(process.address, shop.keys.web) as web,
+            calling(process.address, shop.keys.vans) as vans,
+        ):
+            order = await web.place(HERE, items=both)
+            _, there = (await web.becomes(order, fulfillment_status="scheduled"))["shipments"]
+            await seen.page.goto(await link_to(web, order))
+            await seen.shows("#name-1", "Parcel 2: Getting ready")
+            await vans.checkpoint(there, "en_route", position=WAREHOUSE)
+            await seen.shows("#name-1", "Parcel 2: On its way")
+            assert await seen.text("#name-0") == "Parcel 1: Getting ready"
+            assert await seen.text("h1") == "On its way"
+            assert await seen.page.locator("#where-1 svg .van").count() == 1
+            assert await seen.page.evaluate(CHECKS) == []
+
+
+async def none_left(seen: Seen, what: str) -> Any:
+    return await seen.page.locator(what).count() == 0
 
 
 async def test_without_a_script_it_shows_how_things_stand(

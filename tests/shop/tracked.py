@@ -62,5 +62,5 @@ def snapshot(found: dict[str, Any], *deliveries: dict[str, Any]) -> Snapshot:
 
 def page_of(*told: dict[str, Any], looks: Looks = Looks(), live: bool = True) -> str:  # noqa: B008
     shown = progress(snapshot(*told))
-    answer = whole(parts(shown, looks), shown.parcels, looks, live=live)
+    answer = whole(parts(shown, looks), looks, live=live)
     return bytes(answer.body).decode()

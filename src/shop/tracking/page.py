@@ -70,6 +70,7 @@ class Page(NamedTuple):
     title: str
     mood: str
     etas: tuple[datetime, ...]
+    parcels: int
     parts: Mapping[str, str]
 
     def as_json(self) -> bytes:
@@ -78,6 +79,7 @@ class Page(NamedTuple):
             "title": self.title,
             "news": f"{self.title}.",
             "mood": self.mood,
+            "parcels": self.parcels,
             "etas": [eta.isoformat() for eta in self.etas],
             "parts": self.parts,
         }
@@ -89,7 +91,9 @@ def parts(progress: Progress, looks: Looks) -> Page:
     words = progress.words
     found = {"state": f"<h1>{escape(words.headline)}</h1><p>{escape(words.detail)}</p>"}
     for number, parcel in enumerate(progress.parcels):
+        several = len(progress.parcels) > 1
         found |= {
+            f"name-{number}": _name(number, parcel) if several else "",
             f"eta-{number}": _eta(parcel),
             f"where-{number}": _where(parcel, f"map-{number}", looks),
             f"steps-{number}": _steps(parcel),
@@ -100,15 +104,13 @@ def parts(progress: Progress, looks: Looks) -> Page:
         f"<p>Last news {_time(progress.updated_at, 'moment')}</p>"
     )
     etas = tuple(parcel.eta for parcel in progress.parcels if parcel.eta)
-    return Page(words.headline, words.mood, etas, found)
+    return Page(words.headline, words.mood, etas, len(progress.parcels), found)
 
 
-def whole(page: Page, parcels: tuple[Parcel, ...], looks: Looks, *, live: bool) -> Response:
+def whole(page: Page, looks: Looks, *, live: bool) -> Response:
     """The document as it is first seen; `live` if there will be news."""
-    main = [_state(page.parts["state"])]
-    for number, parcel in enumerate(parcels):
-        name = f"Parcel {number + 1}: {parcel.words.headline}" if len(parcels) > 1 else ""
-        main.append(_parcel(number, name, page.parts))
+    parcels = (_parcel(number, page.parts) for number in range(page.parcels))
+    main = [_state(page.parts["state"]), *parcels]
     return _document(page.title, "\n".join(main), page.parts["foot"], page.mood, looks, live=live)
 
 
@@ -139,16 +141,18 @@ def _state(words: str) -> str:
     return f'<section class="state" id="state" aria-label="State">{words}</section>'
 
 
-def _parcel(number: int, name: str, found: Mapping[str, str]) -> str:
-    label = escape(name or "Delivery")
-    heading = f"<h2>{label}</h2>" if name else ""
-    return (
-        f'<section class="parcel" aria-label="{label}">{heading}'
-        f'<div class="where" id="where-{number}">{found[f"where-{number}"]}</div>'
-        f'<div class="eta" id="eta-{number}">{found[f"eta-{number}"]}</div>'
-        f'<div id="steps-{number}">{found[f"steps-{number}"]}</div>'
-        f'<div id="facts-{number}">{found[f"facts-{number}"]}</div></section>'
+def _name(number: int, parcel: Parcel) -> str:
+    return f"Parcel {number + 1}: {escape(parcel.words.headline)}"
+
+
+def _parcel(number: int, found: Mapping[str, str]) -> str:
+    """A parcel's parts, each where the script puts it again when it has changed."""
+    tags = {"name": "h2", "where": "div", "eta": "div", "steps": "div", "facts": "div"}
+    parts = "".join(
+        f'<{tag} class="{part}" id="{part}-{number}">{found[f"{part}-{number}"]}</{tag}>'
+        for part, tag in tags.items()
     )
+    return f'<section class="parcel" aria-label="Parcel {number + 1}">{parts}</section>'
 
 
 def _eta(parcel: Parcel) -> str:
@@ -196,7 +200,7 @@ def _steps(parcel: Parcel) -> str:
         current = ' aria-current="step"' if step.state == "now" else ""
         at = _time(step.at, "moment") if step.at else ""
         rows.append(f'<li class="{step.state}"{current}><span>{escape(step.label)}</span>{at}</li>')
-    return f'<ol class="steps" aria-label="Steps">{"".join(rows)}</ol>'
+    return f'<ol aria-label="Steps">{"".join(rows)}</ol>'
 
 
 def _facts(parcel: Parcel) -> str:
@@ -210,7 +214,7 @@ def _facts(parcel: Parcel) -> str:
         "Note": escape(parcel.note or (proof.note if proof and proof.note else "")),
     }
     rows = "".join(f"<dt>{name}</dt><dd>{told}</dd>" for name, told in facts.items() if told)
-    return f'<dl class="facts">{rows}</dl>' if rows else ""
+    return f"<dl>{rows}</dl>" if rows else ""
 
 
 def _hours(parcel: Parcel) -> str:

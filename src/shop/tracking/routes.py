@@ -55,9 +55,7 @@ def endpoints(bus: Bus, links: Links, looks: Looks) -> list[Endpoint]:
             return sorry(404, looks)
         except Lapsed:
             return sorry(410, looks)
-        shown = progress(now)
-        live = not now.state.ended
-        return whole(parts(shown, looks), shown.parcels, looks, live=live)
+        return whole(parts(progress(now), looks), looks, live=not now.state.ended)
 
     async def show_news(ask: Ask) -> Response:
         token = ask.path["token"]

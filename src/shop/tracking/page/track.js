@@ -43,7 +43,7 @@
   };
   const put = (id, html) => {
     const part = document.getElementById(id);
-    if (!part || shown[id] === html) return part;
+    if (shown[id] === html) return;
     shown[id] = html;
     const old = part.querySelector(".van");
     const fresh = document.createElement("template");
@@ -51,11 +51,11 @@
     localise(fresh.content);
     part.replaceChildren(fresh.content);
     glide(old, part);
-    return part;
   };
   const show = (told) => {
-    for (const [id, html] of Object.entries(told.parts))
-      if (!put(id, html)) return location.reload();
+    // There is another parcel, or none any more: the page is another one.
+    if (document.querySelectorAll(".parcel").length !== told.parcels) return location.reload();
+    for (const [id, html] of Object.entries(told.parts)) put(id, html);
     document.title = told.title;
     main.dataset.mood = told.mood;
     const hours = told.etas.map((at) => `Arrives at ${inWords(new Date(at), "clock")}.`);
