@@ -20,7 +20,15 @@ import ordering.admin
 import payment.admin
 import payment.balance_admin
 from bus.console import AsJson, show
-from shop import buyers_admin, keys_admin, log_admin, parked_admin, views_admin, work_admin
+from shop import (
+    buyers_admin,
+    driver,
+    keys_admin,
+    log_admin,
+    parked_admin,
+    views_admin,
+    work_admin,
+)
 from shop.tracking import admin as tracking_admin
 from shop.webhooks import admin as webhooks_admin
 
@@ -53,7 +61,9 @@ orders = ordering.admin.commands(opened)
 tracking_admin.commands(orders, opened)
 app.add_typer(orders, name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
-app.add_typer(delivery.deliveries_admin.commands(opened), name="deliveries")
+deliveries = delivery.deliveries_admin.commands(opened)
+driver.add_to(deliveries, opened)
+app.add_typer(deliveries, name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(delivery.slot_admin.commands(opened), name="slots")
 app.add_typer(payment.admin.commands(opened), name="payments")
