@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bus.keyring import Keyring, ids_in
 from bus.messages import Event
-from bus.personal import OPEN, SEAL, Open
+from bus.personal import OPEN, SEAL, Open, ids_in
+
+if TYPE_CHECKING:
+    from bus.keyring import Keyring
 
 
 class Write(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError
 from bus.batch import Batch
 from bus.messages import now
 from bus.mongo import Document, durable
-from bus.personal import MARK, Seal
+from bus.personal import ID_BYTES, MARK, Seal, id_of
 from bus.tasks import in_thread
 
 K = TypeVar("K")
@@ -32,7 +32,7 @@ TRUSTED_FOR = 3.0
 REMEMBERED = 50_000
 """Keys kept in memory, for sealing and as many for opening."""
 
-ID_BYTES, KEY_BYTES, NONCE_BYTES = 12, 32, 12
+KEY_BYTES, NONCE_BYTES = 32, 12
 
 DUPLICATE = 11000
 
@@ -190,21 +190,3 @@ def sealing(key: Key) -> Seal:
         return MARK + key.id + nonce + AESGCM(key.key).encrypt(nonce, plain, key.id)
 
     return seal
-
-
-def id_of(sealed: bytes) -> bytes:
-    """The id of the key that it was sealed with."""
-    return sealed[len(MARK) : len(MARK) + ID_BYTES]
-
-
-def ids_in(data: Any) -> Iterator[bytes]:
-    """The ids of the keys that anything in a stored event was sealed with."""
-    match data:
-        case bytes() if data.startswith(MARK):
-            yield id_of(data)
-        case dict():
-            for value in data.values():
-                yield from ids_in(value)
-        case list():
-            for value in data:
-                yield from ids_in(value)

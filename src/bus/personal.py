@@ -3,7 +3,7 @@ it any more, and the log stays as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ SEAL, OPEN = "seal", "open"
 
 MARK = b"\x00sealed\x01"
 """What sealed bytes begin with: no field of an event is of bytes that do."""
+
+ID_BYTES = 12
+"""Of the id of their key, which follows."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,21 @@ def _written(value: Any, dump: SerializerFunctionWrapHandler, info: Serializatio
     if value is None or not info.context:
         return plain
     return info.context[SEAL](to_json(plain))
+
+
+def id_of(sealed: bytes) -> bytes:
+    """The id of the key that it was sealed with."""
+    return sealed[len(MARK) : len(MARK) + ID_BYTES]
+
+
+def ids_in(data: Any) -> Iterator[bytes]:
+    """The ids of the keys that anything in a stored event was sealed with."""
+    match data:
+        case bytes() if data.startswith(MARK):
+            yield id_of(data)
+        case dict():
+            for value in data.values():
+                yield from ids_in(value)
+        case list():
+            for value in data:
+                yield from ids_in(value)

@@ -13,9 +13,9 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from bus.cache import Entry
-from bus.keyring import Keyring, ids_in
+from bus.keyring import Keyring
 from bus.mongo import Document, durable
-from bus.personal import OPEN, SEAL
+from bus.personal import OPEN, SEAL, ids_in
 from bus.retries import Overtaken
 from bus.tasks import in_thread
 

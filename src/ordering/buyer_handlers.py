@@ -34,7 +34,10 @@ class BuyerHandlers:
     async def check(
         self, query: CheckForgettable, envelope: Envelope[CheckForgettable]
     ) -> tuple[str, ...]:
-        """The ids of a buyer's orders, none of which is open."""
+        """The ids of a buyer's orders, none of which is open. `Busy` while the lists are behind."""
+        head = await self._home.log.head()
+        if not await self._home.seen(self._orders, head):
+            raise Busy(f"the lists do not show position {head} yet; ask again")
         found = await self._all(query.buyer_id)
         still_open = [order.order_id for order in found if rules.is_open(order)]
         rules.check_forgettable(query.buyer_id, still_open)

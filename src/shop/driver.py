@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import httpx
 import typer
 
 from bus.console import AsJson, Open, Running, fail, progress, show, stderr
@@ -18,9 +17,13 @@ from bus.messages import Address, NotFound, Position, Refused
 from delivery.commands import ListWarehouses
 from delivery.contract import DeliveryDocument, GetDelivery
 from delivery.delivery import ENDS, HOUSE
-from delivery.drive import Drive, Report
 from maps.contract import Directions, Locate, Way
-from shop.keys import Keys
+
+if TYPE_CHECKING:  # what a drive needs is loaded when there is one
+    import httpx
+
+    from delivery.drive import Drive, Report
+    from shop.keys import Keys
 
 KEY_LASTS = timedelta(hours=12)
 """For how long the driver's key opens, if nobody revokes it before."""
@@ -58,6 +61,8 @@ def add_to(deliveries: typer.Typer, opened: Open) -> None:
         as_json: bool = AsJson,
     ) -> None:
         """Drive a delivery along its way to the door, reporting over REST as its carrier would."""
+        from delivery.drive import Drive
+
         with opened() as running:
             job = running.run(job_of(running, delivery_id))
             with key_of(running, job.carrier) as key:
@@ -125,6 +130,8 @@ def key_of(running: Any, carrier: str) -> Iterator[str]:
 
 def driven(job: Job, trip: Drive, url: str, key: str) -> Iterator[dict[str, Any]]:
     """Make each report when its time has come; what the shop answers to it."""
+    import httpx
+
     began = time.monotonic()
     headers = {"Authorization": f"Bearer {key}"}
     with (
@@ -153,6 +160,8 @@ def reported(http: httpx.Client, delivery_id: str, report: Report) -> dict[str, 
     body: dict[str, Any] = {"status": report.status, "position": report.position.model_dump()}
     if report.status == "delivered":
         body["proof"] = {"name": "the driver's word", "note": "a drive that was simulated"}
+    import httpx
+
     path = f"/v1/deliveries/{delivery_id}/checkpoints"
     try:
         answer = http.post(path, json=body)

@@ -131,6 +131,8 @@ class Books:
             for happened in commit.events:
                 if isinstance(happened.event, items.StockAdjusted):
                     house[happened.event.sku] += happened.event.change
+                if isinstance(happened.event, items.StockReceived):
+                    house[happened.event.sku] += happened.event.quantity
         return house
 
     def views(self) -> Iterator[tuple[str, Documents[Any], Mapping[str, Stored[Any]]]]:

@@ -154,8 +154,7 @@ def test_the_settings_that_are_shown_are_the_settings_there_are() -> None:
         stem = names[0].rpartition("_")[0]
         shown |= {name if name.startswith("SHOP_") else stem + name for name in names}
     known = {name for name, _ in listing(Settings(_env_file=None))}
-    choices = {"SHOP_GEOCODER"}  # of one, so far
-    assert shown == known - choices
+    assert shown == known
 
 
 def test_what_the_readme_links_to_is_there() -> None:
