@@ -61,6 +61,7 @@ def record(
         position=said.position,
         note=said.note,
         proof=said.proof,
+        recipient=delivery.recipient,
     )
     events.append(scan)
     match said.status:

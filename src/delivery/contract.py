@@ -6,11 +6,12 @@ A delivery belongs to a `reference`; what that is (an order), delivery does not 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bus.messages import (
+    ERASED,
     Address,
     Command,
     Document,
@@ -18,6 +19,9 @@ from bus.messages import (
     Id,
     Model,
     Money,
+    Personal,
+    PersonalAddress,
+    PersonalText,
     Position,
     Query,
     Text,
@@ -104,10 +108,12 @@ class Packed(Model):
 
 class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
     """Have the goods brought; `DeliveryScheduled` tells when that is arranged, and in which slot:
-    in none if the place that was held has lapsed and somebody else has it."""
+    in none if the place that was held has lapsed and somebody else has it. `recipient` is the id
+    under which what is personal is kept: of whoever lives there."""
 
     delivery_id: Id
     reference: Id
+    recipient: Id | None = None
     warehouse_id: Id
     destination: Address
     slot_id: Id | None = None
@@ -123,6 +129,7 @@ class SchedulePickup(Command[None], name="delivery.SchedulePickup"):
 
     delivery_id: Id
     reference: Id
+    recipient: Id | None = None
     warehouse_id: Id
     origin: Address
     window: Window | None = None
@@ -146,14 +153,20 @@ class Proof(Model):
     note: Text | None = None
 
 
+SealedProof = Annotated[Proof, Personal(Proof(name=ERASED))]
+
+Whereabouts = Annotated[Position | None, Personal(None)]
+"""Where the goods were seen, which in the end is where somebody lives."""
+
+
 class Checkpoint(Model):
     """What the carrier saw, where and when; with `delivered`, who took the goods."""
 
     status: Scan
-    position: Position | None = None
+    position: Whereabouts = None
     at: datetime
-    note: str | None = None
-    proof: Proof | None = None
+    note: PersonalText | None = None
+    proof: SealedProof | None = None
 
 
 class Sighting(Position):
@@ -214,7 +227,7 @@ class AwaitDelivery(Query[Document | None], name="delivery.AwaitDelivery"):
     seconds: int = Field(ge=0, le=60)
 
 
-class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
+class DeliveryScheduled(Event, name="delivery.DeliveryScheduled", whose="recipient"):
     """It is arranged that the goods are brought; `origin` is the door they are fetched from, if not
     the warehouse itself, `slot_lost` the slot in which they cannot come."""
 
@@ -222,8 +235,9 @@ class DeliveryScheduled(Event, name="delivery.DeliveryScheduled"):
     reference: str
     kind: DeliveryKind = "delivery"
     warehouse_id: str
-    origin: Address | None = None
-    destination: Address
+    recipient: str | None = None
+    origin: PersonalAddress | None = None
+    destination: PersonalAddress
     carrier: str
     tracking_number: str
     slot: Slot | None = None

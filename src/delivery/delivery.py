@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, assert_never, get_args
 
-from bus.messages import Address, Event, NotFound, Position, Refused
+from bus.messages import Address, Event, NotFound, PersonalAddress, PersonalText, Refused
 from delivery.contract import (
     Checkpoint,
     DeliveryAssigned,
@@ -22,10 +22,11 @@ from delivery.contract import (
     DeliveryReturned,
     DeliveryScheduled,
     Packed,
-    Proof,
     Scan,
+    SealedProof,
     Slot,
     Status,
+    Whereabouts,
 )
 from delivery.tracking import tracking_number
 
@@ -37,31 +38,33 @@ ENDS: frozenset[Status] = frozenset({"delivered", "returned_to_sender", "cancell
 _ORDER = {status: place for place, status in enumerate(get_args(Status))}
 
 
-class DeliveryRequested(Event, name="delivery.DeliveryRequested"):
+class DeliveryRequested(Event, name="delivery.DeliveryRequested", whose="recipient"):
     """It was asked for, but cannot be arranged as it was asked for: a person has to."""
 
     delivery_id: str
     reference: str
     kind: DeliveryKind = "delivery"
     warehouse_id: str
-    origin: Address | None = None
-    destination: Address
+    recipient: str | None = None
+    origin: PersonalAddress | None = None
+    destination: PersonalAddress
     tracking_number: str
     items: tuple[Packed, ...] = ()
     reason: str
     at: datetime
 
 
-class CheckpointRecorded(Event, name="delivery.CheckpointRecorded"):
+class CheckpointRecorded(Event, name="delivery.CheckpointRecorded", whose="recipient"):
     """The carrier said how far the delivery is, `at` its own time."""
 
     delivery_id: str
     reference: str
     status: Scan
     at: datetime
-    position: Position | None = None
-    note: str | None = None
-    proof: Proof | None = None
+    position: Whereabouts = None
+    note: PersonalText | None = None
+    proof: SealedProof | None = None
+    recipient: str | None = None
 
 
 DeliveryEvent = (
@@ -95,8 +98,9 @@ class Delivery:
     tracking_number: str
     kind: DeliveryKind = "delivery"
     warehouse_id: str | None = None
-    origin: Address | None = None
-    destination: Address | None = None
+    recipient: str | None = None
+    origin: PersonalAddress | None = None
+    destination: PersonalAddress | None = None
     items: tuple[Packed, ...] = ()
     slot: Slot | None = None
     slot_lost: str | None = None
@@ -203,6 +207,7 @@ def _begun(event: DeliveryEvent) -> Delivery:
         tracking_number=event.tracking_number,
         kind=event.kind,
         warehouse_id=event.warehouse_id,
+        recipient=event.recipient,
         origin=event.origin,
         destination=event.destination,
         items=event.items,

@@ -113,6 +113,7 @@ def _arranged(
         reference=delivery.reference,
         kind=delivery.kind,
         warehouse_id=delivery.warehouse_id,
+        recipient=delivery.recipient,
         origin=delivery.origin,
         destination=delivery.destination,
         items=delivery.items,

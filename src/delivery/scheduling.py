@@ -102,6 +102,7 @@ def _asked(order: ScheduleDelivery | SchedulePickup, now: datetime) -> dict[str,
     return {
         "delivery_id": order.delivery_id,
         "reference": order.reference,
+        "recipient": order.recipient,
         "warehouse_id": order.warehouse_id,
         "items": order.items,
         "tracking_number": tracking_number(order.delivery_id),

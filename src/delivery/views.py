@@ -27,6 +27,7 @@ DELIVERIES = View(
     shape=Delivery,
     ids={event: lambda event: str(event.delivery_id) for event in get_args(DeliveryEvent)},
     evolve=evolve,
+    whose=lambda delivery: delivery.recipient,
     indexes=(
         (("first", -1),),
         (("doc.status", 1), ("first", -1)),

@@ -84,6 +84,7 @@ class ReturnHandlers:
         wanted = SchedulePickup(
             delivery_id=found.pickup.delivery_id,
             reference=order.order_id,
+            recipient=order.buyer_id,
             warehouse_id=order.warehouse_id,
             origin=order.destination,
             window=found.pickup.window,

@@ -40,6 +40,7 @@ def bookings(order: Order) -> list[ScheduleDelivery]:
         ScheduleDelivery(
             delivery_id=each.delivery_id,
             reference=order.order_id,
+            recipient=order.buyer_id,
             warehouse_id=each.warehouse_id,
             destination=order.destination,
             slot_id=order.slot_id if each.delivery_id == order.delivery_id else None,
