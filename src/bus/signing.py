@@ -42,7 +42,7 @@ class Signer:
         """A token for a value that JSON can hold; its characters may stand in an address."""
         return (await self._serializer(purpose)).dumps(value)
 
-    async def read(self, purpose: str, token: str, max_age: timedelta) -> Any:
+    async def read(self, purpose: str, token: str, max_age: timedelta = timedelta.max) -> Any:
         """What was signed for this purpose, at most `max_age` (whole seconds) ago. Refused with
         `Forged` and `Lapsed`."""
         try:

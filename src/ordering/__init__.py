@@ -5,8 +5,8 @@ sends each of the others what is to be done and hears what came of it.
 
 Glossary
     basket       what a buyer wants: SKUs and quantities
-    quote        what a basket costs at somebody's door, right now
-    order        a basket that was placed, at the prices of that moment
+    quote        what a basket costs at somebody's door, right now and as promised for a while
+    order        a basket that was placed, at the prices of that moment or of its quote
     attempt      one try of the buyer to pay
     client       the web shop that placed the order; it sees its own orders only
     shipment     what one of several warehouses sends of an order, with a delivery of its own

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
 
 from bus.messages import (
     ERASED,
@@ -95,6 +95,9 @@ class Item(Model):
 
 Basket = Annotated[tuple[Item, ...], Field(min_length=1, max_length=200)]
 
+QuoteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._\-]+$", max_length=4096)]
+"""A quote, as whoever was given it names it: a signed token that may stand in an address."""
+
 
 class PricedItem(Model):
     """One line of a quote or an order."""
@@ -113,8 +116,10 @@ class QuotedItem(PricedItem):
 
 
 class Quote(Model):
-    """What a basket costs at somebody's door: money in minor units, metres, seconds."""
+    """What a basket costs at somebody's door: money in minor units, metres, seconds. An order that
+    names it by its `quote_id` is placed at these prices until it expires."""
 
+    quote_id: str
     items: tuple[QuotedItem, ...]
     product_cost: Money
     delivery_cost: Money
@@ -187,11 +192,14 @@ class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
 
 
 class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
-    """Order these items; the answer is the order as it stands right then.
+    """Order these items; the answer is the order as it stands right then. With a `quote_id`, at the
+    prices and the delivery cost of that quote, whatever they are by now.
 
     Refused as a quote is, with `total_changed` when the total is not `expected_total`, with
     `unknown_slot`, `slot_over` or `slot_full` when it cannot come in that slot, and with
-    `nothing_to_pay` and, where store credit is to pay all of it, `insufficient_credit`.
+    `nothing_to_pay` and, where store credit is to pay all of it, `insufficient_credit`. A quote
+    that is named is refused with `unknown_quote` if it is not the client's, with `quote_expired`,
+    and with `quote_mismatch` when it is for another basket or destination.
     """
 
     buyer_id: Id
@@ -199,6 +207,7 @@ class PlaceOrder(Command[Done[OrderDocument]], name="ordering.PlaceOrder"):
     destination: Address
     payment: Means
     slot_id: Id | None = None
+    quote_id: QuoteId | None = None
     expected_total: Money | None = None
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 from bus.context import Context
 from bus.platform import Platform
+from bus.signing import Signer
 from ordering import commands as steps
 from ordering.buyer import BuyerForgotten
 from ordering.buyer_handlers import BuyerHandlers
@@ -38,12 +39,14 @@ from ordering.views import ORDERS, Reads
 def register(
     platform: Platform,
     *,
+    signer: Signer,
+    quote_validity: timedelta,
     expiry: timedelta,
     reservation_ttl: timedelta,
     terms: Terms = Terms(),  # noqa: B008
 ) -> Context:
-    """Put ordering to work: how long an order may wait for its money, and its goods be kept, and
-    what may be sent back."""
+    """Put ordering to work: who signs quotes and how long they hold, how long an order may wait for
+    its money, and its goods be kept, and what may be sent back."""
     bus = platform.bus
     home = platform.context(
         "ordering",
@@ -53,7 +56,14 @@ def register(
     lists = home.view(ORDERS)
     reads = Reads(home, lists)
     back = ReturnReads(bus, home, home.view(RETURNS))
-    places = Placing(bus, home, expiry, reservation_ttl)
+    places = Placing(
+        bus,
+        home,
+        signer,
+        quote_validity=quote_validity,
+        expiry=expiry,
+        reservation_ttl=reservation_ttl,
+    )
     does = Handlers(bus, home)
     takes_back = ReturnHandlers(bus, home, terms)
     forgets = BuyerHandlers(home, lists)

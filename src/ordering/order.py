@@ -33,7 +33,7 @@ class Happened(Event):
 
 class OrderPlaced(Happened, name="ordering.OrderPlaced", whose="buyer_id"):
     """A buyer ordered these items, at these prices: those of the price list, unless the shop has
-    `agreed` to others."""
+    `agreed` to others, be it by a quote."""
 
     client: str
     buyer_id: str

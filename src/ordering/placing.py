@@ -10,38 +10,55 @@ from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, Refused, derived_id, now
+from bus.signing import Signer
 from catalog.contract import FindShort, GetOffers, Lot, Offers
 from delivery.contract import DeliveryQuote, HoldSlot, QuoteDelivery
 from ordering import commands as steps
 from ordering import pricing, rules
 from ordering.contract import Item, OrderDocument, PlaceOrder, Quote, QuoteBasket, Slot
 from ordering.order import OrderPlaced
+from ordering.promise import Promise, at_promised_prices, check_promise, promised
 from ordering.rules import known
 from ordering.views import orders, present
 from payment.contract import GetBalance
+
+QUOTE = "quote"
+"""What the tokens are for that quotes are named by."""
 
 
 class Placing:
     """Quotes baskets, and takes orders in."""
 
     def __init__(
-        self, bus: Bus, home: Context, expiry: timedelta, reservation_ttl: timedelta
+        self,
+        bus: Bus,
+        home: Context,
+        signer: Signer,
+        *,
+        quote_validity: timedelta,
+        expiry: timedelta,
+        reservation_ttl: timedelta,
     ) -> None:
         self._bus = bus
         self._home = home
+        self._signer = signer
+        self._quote_validity = quote_validity
         self._expiry = expiry
         self._reservation_ttl = reservation_ttl
 
     async def quote(self, query: QuoteBasket, envelope: Envelope[QuoteBasket]) -> Quote:
-        """What the basket costs now."""
+        """What the basket costs now, and for a while. Writes nothing: the promise is in its id."""
         priced, found = await self._price(query, envelope, with_slots=True)
         enough = pricing.in_stock(query.items, found.offers)
         if all(enough) and pricing.must_be_shared(found, priced.way):
             priced, enough = await self._shared(query, priced, envelope)
-        return pricing.quote(priced, enough, now())
+        until = now() + self._quote_validity
+        promise = promised(priced, query, envelope.principal.name, until)
+        quote_id = await self._signer.sign(QUOTE, promise.model_dump(mode="json"))
+        return pricing.quote(priced, enough, quote_id, until)
 
     async def place(self, command: PlaceOrder, envelope: Envelope[Any]) -> Done[OrderDocument]:
-        """Quote again, then commit the order at those prices, or at those agreed on."""
+        """Quote again, then commit the order at those prices, or at those agreed on or promised."""
         order_id = f"ord_{derived_id('order', envelope.id)}"
         if command.slot_id is not None and await self._home.streams.earlier(envelope) is not None:
             return await self._as_placed(order_id)  # and no place is held for another body's
@@ -87,7 +104,10 @@ class Placing:
     async def _placed(
         self, order_id: str, command: PlaceOrder, envelope: Envelope[Any]
     ) -> OrderPlaced:
-        priced, _ = await self._price(command, envelope)
+        if command.quote_id is None:
+            priced, _ = await self._price(command, envelope)
+        else:
+            priced = await self._as_promised(command, command.quote_id, envelope)
         total, way = priced.total, priced.way
         pricing.check_total(total, command.expected_total)
         pricing.check_payable(total)
@@ -113,11 +133,23 @@ class Placing:
             warehouse_id=way.warehouse_id,
             warehouses=way.warehouses if slot is None else pricing.first_of_all(way),
             slot=slot,
-            agreed=isinstance(command, steps.PlaceAgreedOrder),
+            agreed=isinstance(command, steps.PlaceAgreedOrder) or command.quote_id is not None,
             at=at,
             reserved_until=at + self._reservation_ttl,
             expires_at=expires_at,
         )
+
+    async def _as_promised(
+        self, command: PlaceOrder, quote_id: str, envelope: Envelope[Any]
+    ) -> pricing.Priced:
+        """The basket at the prices of a quote. Who sends it is decided anew, as for any order."""
+        signed = await self._signer.read(QUOTE, quote_id)
+        promise = Promise.model_validate(signed, strict=False)
+        check_promise(promise, command, envelope.principal.name, now())
+        items = at_promised_prices(promise, command.items)
+        priced, _ = await self._price(command.model_copy(update={"items": items}), envelope)
+        way = priced.way.model_copy(update={"cost": promise.way_costs})
+        return priced._replace(way=way)
 
     async def _held(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from bus.messages import MAX_INTEGER, Money, Refused
@@ -14,9 +14,6 @@ from delivery.contract import Slot as Window
 from ordering.commands import AgreedItem
 from ordering.contract import Item, PricedItem, Quote, QuotedItem, Slot
 from payment.contract import Balance
-
-QUOTE_VALID = timedelta(minutes=15)
-"""For how long a quote's prices can be expected to hold; they are checked again when ordering."""
 
 
 class Priced(NamedTuple):
@@ -105,10 +102,11 @@ def with_delivery(items: tuple[PricedItem, ...], goods: Money, way: DeliveryQuot
     return Priced(items, goods, way)
 
 
-def quote(priced: Priced, available: Sequence[bool], now: datetime) -> Quote:
+def quote(priced: Priced, available: Sequence[bool], quote_id: str, expires_at: datetime) -> Quote:
     """What the buyer is told."""
     way = priced.way
     return Quote(
+        quote_id=quote_id,
         items=tuple(
             QuotedItem(
                 sku=item.sku,
@@ -127,7 +125,7 @@ def quote(priced: Priced, available: Sequence[bool], now: datetime) -> Quote:
         duration_s=way.duration_s,
         warehouse_id=way.warehouse_id,
         slots=tuple(map(slot_of, way.slots)),
-        expires_at=now + QUOTE_VALID,
+        expires_at=expires_at,
     )
 
 

@@ -212,6 +212,8 @@ class Shop(containers.DeclarativeContainer):
     ordering = providers.Singleton(
         ordering_module.register,
         platform,
+        signer=signer,
+        quote_validity=settings.provided.quote_validity,
         expiry=settings.provided.order_expiry,
         reservation_ttl=settings.provided.reservation_ttl,
         terms=providers.Factory(

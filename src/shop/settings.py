@@ -188,6 +188,7 @@ class Settings(BaseSettings):
     slot_horizon: Annotated[Duration, AfterValidator(_near)] = timedelta(days=7)
     slot_lead: Annotated[Duration, AfterValidator(_within_horizon)] = timedelta(hours=2)
 
+    quote_validity: Duration = timedelta(minutes=15)
     order_expiry: Duration = timedelta(minutes=30)
     reservation_ttl: Duration = timedelta(minutes=30)
 

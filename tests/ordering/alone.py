@@ -13,6 +13,7 @@ from bus.context import Context
 from bus.envelope import Envelope, sealed
 from bus.messages import Command, Done, Event, Money, Principal, Query, Refused, now
 from bus.platform import Platform
+from bus.signing import Signer
 from bus.streams import Kind
 from bus.transport import InProcess, Transport
 from catalog.contract import (
@@ -69,6 +70,8 @@ R = TypeVar("R")
 
 WEBSHOP = Principal(scope="shop", name="webshop")
 RIVAL = Principal(scope="shop", name="rival")
+
+SIGNER = Signer(lambda: [b"key"])
 
 Answer = Callable[[Any], Event | None]
 
@@ -329,6 +332,7 @@ async def at_work(
     transport: Transport | None = None,
     others: Others | None = None,
     expiry: timedelta = timedelta(minutes=30),
+    quote_validity: timedelta = timedelta(minutes=15),
     work: bool = True,
 ) -> AsyncIterator[Alone]:
     """Ordering at work on these databases."""
@@ -342,7 +346,13 @@ async def at_work(
     platform.bus.handle(QuoteDelivery, others.way)
     platform.bus.handle(GetBalance, others.balance)
     platform.bus.handle(HoldSlot, others.hold)
-    home = register(platform, expiry=expiry, reservation_ttl=expiry)
+    home = register(
+        platform,
+        signer=SIGNER,
+        quote_validity=quote_validity,
+        expiry=expiry,
+        reservation_ttl=expiry,
+    )
     alone = Alone(platform, others, home)
 
     async def hear(command: Command[Any], envelope: Envelope[Any]) -> None:

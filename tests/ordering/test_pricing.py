@@ -1,7 +1,6 @@
 """What a basket costs: lines, totals, slots, and what is refused."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -16,7 +15,7 @@ from delivery.contract import Slot as Window
 from ordering import pricing
 from ordering.contract import Item, Means, PayOrder, Quote
 from payment.contract import Balance
-from tests.ordering.histories import EXPIRY, NOW, START
+from tests.ordering.histories import EXPIRY, START
 
 EUR = "EUR"
 
@@ -44,7 +43,7 @@ def way(cost: int = 50_00, slots: tuple[Window, ...] = ()) -> DeliveryQuote:
 def quoted(items: list[Item], offers: list[Offer], delivery: DeliveryQuote | None = None) -> Quote:
     lines = pricing.price_items(items, offers)
     priced = pricing.with_delivery(lines, pricing.product_cost(lines), delivery or way())
-    return pricing.quote(priced, pricing.in_stock(items, offers), NOW)
+    return pricing.quote(priced, pricing.in_stock(items, offers), "q1", EXPIRY)
 
 
 def test_a_line_is_its_price_so_many_times() -> None:
@@ -95,7 +94,7 @@ def test_a_delivery_that_makes_it_too_dear_to_count_is_refused() -> None:
 def test_a_quote_tells_the_way_and_how_long_it_holds() -> None:
     found = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")])
     assert (found.distance_m, found.duration_s, found.warehouse_id) == (12_000, 900, "vaduz")
-    assert found.expires_at == NOW + timedelta(minutes=15)
+    assert (found.quote_id, found.expires_at) == ("q1", EXPIRY)
 
 
 def test_a_total_is_checked_only_against_what_the_buyer_was_told() -> None:

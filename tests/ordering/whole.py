@@ -114,6 +114,7 @@ class Whole:
         token: str = "pm_card_visa",
         quantity: int = 1,
         slot_id: str | None = None,
+        quote_id: str | None = None,
         **pieces: int,
     ) -> OrderDocument:
         """So many pieces of the one thing, or so many `pieces` of several."""
@@ -124,6 +125,7 @@ class Whole:
             destination=DOOR,
             payment=Means(method="card", token=token),
             slot_id=slot_id,
+            quote_id=quote_id,
         )
         return (await self.send(order)).answer
 

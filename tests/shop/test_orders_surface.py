@@ -16,8 +16,8 @@ from tests.shop.clients import CARD, DOOR, ORDER, Client, Running, basket, probl
 MONEY = {"amount", "currency"}
 
 QUOTE = {
-    "items", "product_cost", "delivery_cost", "total", "distance_m", "duration_s", "warehouse_id",
-    "slots", "expires_at",
+    "quote_id", "items", "product_cost", "delivery_cost", "total", "distance_m", "duration_s",
+    "warehouse_id", "slots", "expires_at",
 }  # fmt: skip
 
 DELIVERY = {"delivery_id", "order_id", "status", "carrier", "tracking_number", "checkpoints"}
@@ -45,6 +45,24 @@ async def test_a_quote_has_the_shape_of_the_contract(web: Client) -> None:
     for slot in quote["slots"]:
         assert set(slot) == {"slot_id", "from", "to"}
         assert moment(slot["from"]) < moment(slot["to"])
+
+
+async def test_an_order_that_names_its_quote_is_placed_as_quoted(
+    shop: Running, web: Client
+) -> None:
+    quote = (await web.post("/v1/quotes", BASKET)).json()
+    body = basket(quote_id=quote["quote_id"], expected_total=quote["total"])
+    order = (await web.post("/v1/orders", body, prefer="wait=15")).json()
+    assert (order["status"], order["total"]) == ("confirmed", quote["total"])
+
+    items = [{"sku": "MUG-BLUE", "quantity": 3}]
+    other = await web.post("/v1/orders", {**body, "items": items, "expected_total": quote["total"]})
+    problem(other, 409, "quote_mismatch")
+    rival = await shop.client()
+    problem(await rival.post("/v1/orders", body), 404, "unknown_quote")
+    problem(await web.post("/v1/orders", {**body, "quote_id": "quote-1"}), 404, "unknown_quote")
+    long = {**body, "quote_id": "x" * 4097}
+    assert "quote_id" in str(problem(await web.post("/v1/orders", long), 422)["errors"])
 
 
 async def test_an_order_has_the_shape_of_the_contract(web: Client) -> None:

@@ -20,6 +20,7 @@ from bus.commits import Commit
 from bus.envelope import Envelope, envelope_of, sealed
 from bus.messages import Busy, Money, Refused
 from bus.policies import Later
+from bus.signing import Signer
 from bus.streams import Kind
 from catalog.contract import (
     AllocateStock,
@@ -95,7 +96,13 @@ class World:
         payment.module.register(ground, bank, currency="EUR")
         delivery.module.register(ground, Tariff())
         half_an_hour = timedelta(minutes=30)
-        ordering.module.register(ground, expiry=half_an_hour, reservation_ttl=half_an_hour)
+        ordering.module.register(
+            ground,
+            signer=Signer(lambda: [b"key"]),
+            quote_validity=half_an_hour,
+            expiry=half_an_hour,
+            reservation_ttl=half_an_hour,
+        )
         self._open_the_storeroom()
 
     def close(self) -> None:
