@@ -33,7 +33,7 @@ from bus.messages import (
     TooLarge,
 )
 from bus.problems import problem_of
-from bus.rest import MAX_BODY, Ask, Endpoint, document, done, page, read
+from bus.rest import MAX_BODY, Ask, Endpoint, document, done, fingerprint, page, read
 
 
 class Line(Model):
@@ -289,6 +289,16 @@ def test_the_same_key_is_the_same_command_and_another_body_another_fingerprint(
     assert other_body.fingerprint != first.fingerprint
     assert other_key.fingerprint != first.fingerprint, "it tells nothing of a body by itself"
     assert len({first.id, other_key.id, *(each.id for each in elsewhere)}) == 4
+
+
+def test_a_retry_is_the_same_though_a_later_release_knows_of_more_fields() -> None:
+    class Later(Place):
+        colour: str | None = None
+
+    then, now = (each.model_validate_json(json.dumps(GOOD)) for each in (Place, Later))
+    assert fingerprint("key", then) == fingerprint("key", now)
+    red = now.model_copy(update={"colour": "red"})
+    assert fingerprint("key", red) != fingerprint("key", now)
 
 
 def test_without_a_key_every_request_is_a_new_one(client: Client, stall: Stall) -> None:
