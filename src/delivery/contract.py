@@ -65,14 +65,17 @@ class DeliveryQuote(Model):
 
 class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
     """What does it cost to bring goods worth `goods` there, by road? From the nearest warehouse of
-    those that are `stocked` with them; of all, if none of them is or nothing is said.
+    those that are `stocked` with them; of all, if none of them is or nothing is said. They weigh
+    `weight_g` grams, but for `unweighed` pieces of which nobody knows.
 
-    Refused with `unknown_address`, `no_warehouse`, or `unreachable`.
+    Refused with `unknown_address`, `no_warehouse`, `unreachable`, `too_heavy` or `unknown_tariff`.
     """
 
     destination: Address
     goods: Money
     stocked: tuple[Id, ...] | None = None
+    weight_g: int = Field(default=0, ge=0)
+    unweighed: int = Field(default=0, ge=0)
     with_slots: bool = False
 
 

@@ -47,7 +47,7 @@ from delivery.slot_commands import (
 )
 from delivery.slot_handlers import SlotHandlers
 from delivery.slot_queries import SlotQueries
-from delivery.tariff import Tariff
+from delivery.tariff import Tariffs
 from delivery.timetable import TimetableEvent
 from delivery.views import DELIVERIES, Queries
 from delivery.warehouse import WarehouseEvent
@@ -62,7 +62,7 @@ EVENTS = tuple(
 
 def register(
     platform: Platform,
-    tariff: Tariff,
+    tariffs: Tariffs = Tariffs(),  # noqa: B008
     redelivery: Redelivery = Redelivery(),  # noqa: B008
     slot_terms: SlotTerms = SlotTerms(),  # noqa: B008
 ) -> Context:
@@ -89,11 +89,11 @@ def register(
     bus.handle(ListDeliveries, queries.list)
 
     bus.schedule("delivery.retries", schedules(redelivery.after))
-    _places_and_slots(bus, home, tariff, slot_terms)
+    _places_and_slots(bus, home, tariffs, slot_terms)
     return home
 
 
-def _places_and_slots(bus: Bus, home: Context, tariff: Tariff, terms: SlotTerms) -> None:
+def _places_and_slots(bus: Bus, home: Context, tariffs: Tariffs, terms: SlotTerms) -> None:
     """Where goods set out from, what the way costs, and when they can come."""
     houses = WarehouseHandlers(home.streams, bus)
     bus.handle(AddWarehouse, houses.add)
@@ -112,4 +112,4 @@ def _places_and_slots(bus: Bus, home: Context, tariff: Tariff, terms: SlotTerms)
     slots = SlotQueries(home.streams, terms)
     bus.handle(ListSlots, slots.list)
     bus.handle(GetTimetables, slots.timetables)
-    bus.handle(QuoteDelivery, QuoteHandlers(home.streams, bus, tariff, slots).quote)
+    bus.handle(QuoteDelivery, QuoteHandlers(home.streams, bus, tariffs, slots).quote)

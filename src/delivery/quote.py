@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from bus.messages import Money, Refused
 from delivery.commands import Warehouse
 from delivery.contract import DeliveryQuote
-from delivery.tariff import Tariff, cost
+from delivery.tariff import Load, Tariffs, cost
 from delivery.warehouse import Warehouses
 from maps.contract import Leg
 
@@ -27,7 +27,8 @@ def quote(
     warehouses: Sequence[Warehouse],
     legs: Sequence[Leg | None],
     goods: Money,
-    tariff: Tariff,
+    tariffs: Tariffs,
+    load: Load = Load(),  # noqa: B008
     stocked: Collection[str] | None = None,
 ) -> DeliveryQuote:
     """What it costs from the warehouse with the shortest way, of those that are `stocked` if there
@@ -45,7 +46,7 @@ def quote(
     serving = (way for way in ways if stocked is None or way[1] in stocked)
     distance_m, warehouse_id, duration_s = next(serving, ways[0])
     return DeliveryQuote(
-        cost=cost(tariff, goods, distance_m),
+        cost=cost(tariffs.of(None), goods, distance_m, load),
         warehouse_id=warehouse_id,
         distance_m=distance_m,
         duration_s=duration_s,

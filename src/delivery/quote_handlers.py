@@ -9,7 +9,7 @@ from bus.streams import Streams
 from delivery import quote as quotes
 from delivery.contract import DeliveryQuote, QuoteDelivery
 from delivery.slot_queries import SlotQueries
-from delivery.tariff import Tariff
+from delivery.tariff import Load, Tariffs
 from delivery.warehouse import known
 from delivery.warehouse_handlers import WAREHOUSES
 from maps.contract import Leg, Locate, Measure
@@ -21,10 +21,10 @@ AT_ONCE = 100
 class QuoteHandlers:
     """Quotes the way to a destination. Writes nothing."""
 
-    def __init__(self, streams: Streams, bus: Bus, tariff: Tariff, slots: SlotQueries) -> None:
+    def __init__(self, streams: Streams, bus: Bus, tariffs: Tariffs, slots: SlotQueries) -> None:
         self._streams = streams
         self._bus = bus
-        self._tariff = tariff
+        self._tariffs = tariffs
         self._slots = slots
 
     async def quote(self, query: QuoteDelivery, envelope: Envelope[QuoteDelivery]) -> DeliveryQuote:
@@ -34,7 +34,8 @@ class QuoteHandlers:
         place = await self._bus.ask(Locate(address=query.destination), envelope)
         origins = tuple(source.position for source in sources)
         legs = await self._measure(origins, place.position, envelope)
-        found = quotes.quote(sources, legs, query.goods, self._tariff, query.stocked)
+        load = Load(query.weight_g, query.unweighed)
+        found = quotes.quote(sources, legs, query.goods, self._tariffs, load, query.stocked)
         if not query.with_slots:
             return found
         source = known(there.state, found.warehouse_id)

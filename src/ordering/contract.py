@@ -183,8 +183,8 @@ class OrderDocument(Model):
 class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
     """What would this basket cost there?
 
-    Refused with `unknown_sku`, `total_too_large`, `unknown_address`, `no_warehouse` or
-    `unreachable`.
+    Refused with `unknown_sku`, `total_too_large`, `unknown_address`, `no_warehouse`, `unreachable`
+    or `too_heavy`.
     """
 
     items: Basket

@@ -183,10 +183,13 @@ class Placing:
         found = await self._bus.ask(GetOffers(pieces=lots(basket.items)), envelope)
         items = pricing.price_items(basket.items, found.offers)
         goods = pricing.product_cost(items)
+        weight_g, unweighed = pricing.weigh(basket.items, found.offers)
         wanted = QuoteDelivery(
             destination=basket.destination,
             goods=goods,
             stocked=found.stocked,
+            weight_g=weight_g,
+            unweighed=unweighed,
             with_slots=with_slots,
         )
         way = await self._bus.ask(wanted, envelope)

@@ -88,6 +88,17 @@ def first_of_all(way: DeliveryQuote) -> tuple[str, ...]:
     return (way.warehouse_id, *(id for id in way.warehouses if id != way.warehouse_id))
 
 
+def weigh(items: Sequence[Item], offers: Sequence[Offer]) -> tuple[int, int]:
+    """What the basket weighs in grams, but for so many pieces of which nobody knows."""
+    each = {offer.sku: offer.weight_g for offer in offers}
+    known = ((item.quantity, each.get(item.sku)) for item in items)
+    weights = [(quantity, grams) for quantity, grams in known]
+    return (
+        sum(quantity * grams for quantity, grams in weights if grams is not None),
+        sum(quantity for quantity, grams in weights if grams is None),
+    )
+
+
 def product_cost(items: Sequence[PricedItem]) -> Money:
     """The sum of the lines."""
     total = items[0].line_total

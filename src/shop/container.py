@@ -25,7 +25,7 @@ from delivery import module as delivery_module
 from delivery import routes as delivery_routes
 from delivery.redelivery import Redelivery
 from delivery.slot import SlotTerms
-from delivery.tariff import Tariff
+from delivery.tariff import Tariff, Tariffs
 from maps import module as maps_module
 from maps.memory import Memory
 from ordering import module as ordering_module
@@ -40,6 +40,7 @@ from shop.doors import Doors
 from shop.keys import Keys
 from shop.secrets import signing_keys
 from shop.settings import Settings
+from shop.tariff_files import tariffs_of
 from shop.tracking import routes as tracking_routes
 from shop.tracking.links import Links
 from shop.tracking.page import Looks
@@ -62,15 +63,16 @@ def cache_client(url: str) -> Redis:
     )
 
 
-def tariff(settings: Settings) -> Tariff:
+def tariffs(settings: Settings) -> Tariffs:
     """What delivery costs, as the operator set it."""
-    return Tariff(
+    default = Tariff(
         threshold=settings.tariff_threshold,
         free_distance_m=settings.tariff_free_distance_m,
         base=settings.tariff_base,
         flat=settings.tariff_flat,
         per_km=settings.tariff_per_km,
     )
+    return Tariffs(default, tariffs_of(settings.tariff_table, default), settings.tariff)
 
 
 def retries(settings: Settings) -> Retries:
@@ -196,7 +198,7 @@ class Shop(containers.DeclarativeContainer):
     delivery = providers.Singleton(
         delivery_module.register,
         platform,
-        tariff=providers.Callable(tariff, settings),
+        tariffs=providers.Callable(tariffs, settings),
         redelivery=providers.Factory(
             Redelivery,
             attempts=settings.provided.delivery_attempts,

@@ -21,7 +21,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bus.currency import Currency
 from delivery.clock import TimeZone
+from delivery.tariff import BY_ZONE, DEFAULT, Tariff
 from shop import addresses
+from shop.tariff_files import tariffs_of
 
 _PREFIX = "SHOP_"
 
@@ -83,6 +85,22 @@ def _needed(why: str, **by: str) -> AfterValidator:
 Web = Annotated[str, AfterValidator(addresses.web)]
 
 Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
+
+
+def _readable(path: Path | None) -> Path | None:
+    tariffs_of(path, Tariff())  # a bad table is named at the start
+    return path
+
+
+def _in_table(name: str, info: ValidationInfo) -> str:
+    if name in (DEFAULT, BY_ZONE) or "tariff_table" not in info.data:
+        return name
+    known = tariffs_of(info.data["tariff_table"], Tariff())
+    if name not in known:
+        names = ", ".join((DEFAULT, BY_ZONE, *known))
+        raise ValueError(f"{name} is no tariff of SHOP_TARIFF_TABLE; there are {names}")
+    return name
+
 
 StripeSecret = Annotated[
     Secret | None, _needed("Stripe's dashboard shows it", payment_gateway="stripe")
@@ -183,6 +201,8 @@ class Settings(BaseSettings):
     tariff_base: Whole = 5_000
     tariff_flat: Whole = 5_000
     tariff_per_km: Whole = 1_500
+    tariff_table: Annotated[Path | None, AfterValidator(_readable)] = None
+    tariff: Annotated[str, AfterValidator(_in_table)] = DEFAULT
 
     time_zone: TimeZone = "UTC"
     slot_horizon: Annotated[Duration, AfterValidator(_near)] = timedelta(days=7)

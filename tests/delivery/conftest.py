@@ -19,7 +19,6 @@ from delivery.clock import WEEK
 from delivery.commands import AddWarehouse
 from delivery.module import register
 from delivery.slot_commands import SetWindow
-from delivery.tariff import Tariff
 from maps.contract import Directions, Leg, Locate, Measure, Place, Way
 from tests.delivery.desk import Running, at_a_desk
 
@@ -83,7 +82,7 @@ async def at_work(
     """Delivery at work on these databases."""
     platform = Platform(mongo, None, prefix, transport)  # delivery caches nothing
     earth = FlatEarth()
-    home = register(platform, Tariff())
+    home = register(platform)
     platform.bus.handle(Locate, earth.locate)
     platform.bus.handle(Measure, earth.measure)
     platform.bus.handle(Directions, earth.direct)

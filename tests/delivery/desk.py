@@ -14,7 +14,6 @@ from bus.messages import Refused
 from bus.platform import Platform
 from bus.transport import InProcess
 from delivery.module import register
-from delivery.tariff import Tariff
 from maps.module import register as register_maps
 
 R = TypeVar("R")
@@ -42,7 +41,7 @@ def at_a_desk(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Runni
     """A shop with maps and delivery."""
     platform = Platform(mongo, None, prefix, InProcess())
     register_maps(platform)
-    register(platform, Tariff())
+    register(platform)
     with asyncio.Runner() as loop:
         loop.run(platform.start(work=True))
         yield Running(platform, loop)

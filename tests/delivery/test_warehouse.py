@@ -7,7 +7,7 @@ import pytest
 from bus.messages import Address, Money, NotFound, Position, Refused
 from delivery.commands import Warehouse
 from delivery.quote import open_warehouses, quote
-from delivery.tariff import Tariff
+from delivery.tariff import Tariffs
 from delivery.warehouse import (
     WarehouseEvent,
     WarehouseOpened,
@@ -84,7 +84,7 @@ def test_without_a_warehouse_nothing_is_delivered() -> None:
 
 def test_goods_set_out_from_the_nearest_warehouse_by_road() -> None:
     there = [warehouse("far"), warehouse("cut_off"), warehouse("near")]
-    found = quote(there, [leg(90_000), None, leg(31_000)], EUR_10, Tariff())
+    found = quote(there, [leg(90_000), None, leg(31_000)], EUR_10, Tariffs())
     assert (found.warehouse_id, found.distance_m, found.duration_s) == ("near", 31_000, 3_100)
     assert found.cost == Money(amount=65_00, currency="EUR")
     assert found.slots == ()
@@ -93,12 +93,12 @@ def test_goods_set_out_from_the_nearest_warehouse_by_road() -> None:
 def test_of_warehouses_as_near_the_same_one_is_always_chosen() -> None:
     a, b = warehouse("a"), warehouse("b")
     chosen = {
-        quote(order, [leg(5), leg(5)], EUR_10, Tariff()).warehouse_id for order in ([a, b], [b, a])
+        quote(order, [leg(5), leg(5)], EUR_10, Tariffs()).warehouse_id for order in ([a, b], [b, a])
     }
     assert chosen == {"a"}
 
 
 def test_where_no_road_leads_nothing_is_delivered() -> None:
     with pytest.raises(Refused) as refused:
-        quote([warehouse("a")], [None], EUR_10, Tariff())
+        quote([warehouse("a")], [None], EUR_10, Tariffs())
     assert refused.value.code == "unreachable"

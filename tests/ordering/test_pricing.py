@@ -91,6 +91,13 @@ def test_a_delivery_that_makes_it_too_dear_to_count_is_refused() -> None:
     assert refusal.value.code == "total_too_large"
 
 
+def test_a_basket_weighs_what_its_pieces_do_but_for_those_of_which_nobody_knows() -> None:
+    items = [Item(sku=sku, quantity=n) for sku, n in (("A", 2), ("B", 3), ("A", 1), ("C", 5))]
+    grams = {"A": 350, "B": None, "C": 0}
+    offers = [offer(sku).model_copy(update={"weight_g": g}) for sku, g in grams.items()]
+    assert pricing.weigh(items, offers) == (3 * 350, 3)
+
+
 def test_a_quote_tells_the_way_and_how_long_it_holds() -> None:
     found = quoted([Item(sku="MUG", quantity=1)], [offer("MUG")])
     assert (found.distance_m, found.duration_s, found.warehouse_id) == (12_000, 900, "vaduz")

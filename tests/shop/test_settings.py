@@ -96,6 +96,8 @@ def test_a_length_of_time_is_read_as_people_write_it(
         ("SHOP_WEBHOOKS_ALLOW_PRIVATE", "perhaps", "valid boolean"),
         ("SHOP_TARIFF_BASE", "-1", "whole number"),
         ("SHOP_TARIFF_PER_KM", "15.00", "whole number"),
+        ("SHOP_TARIFF_TABLE", "nowhere.toml", "nowhere.toml cannot be read: No such file"),
+        ("SHOP_TARIFF", "parcel", "parcel is no tariff of SHOP_TARIFF_TABLE; there are default"),
     ],
 )
 def test_a_wrong_setting_is_named_on_one_line(
@@ -108,6 +110,42 @@ def test_a_wrong_setting_is_named_on_one_line(
     assert message.startswith(f"{name}: ")
     assert says in message
     assert "\n" not in message
+
+
+def test_a_tariff_of_a_table_is_chosen_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("tariffs.toml").write_text("[parcel]\nbands = [{ base = 490 }]\n[hills]\nbase = 1\n")
+    monkeypatch.setenv("SHOP_TARIFF_TABLE", "tariffs.toml")
+    assert load().tariff == "default"
+    for name in ("zone", "parcel", "hills"):
+        monkeypatch.setenv("SHOP_TARIFF", name)
+        assert load().tariff == name
+    monkeypatch.setenv("SHOP_TARIFF", "valley")
+    with pytest.raises(BadSettings, match="there are default, zone, parcel, hills"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"[parcel", "it is no TOML"),
+        (
+            b"[parcel]\nbands = [{ base = 4.90 }]",
+            "parcel.bands.0.base: Input should be a valid int",
+        ),
+        (b"\xff\xfe", "is not a text file in UTF-8"),
+    ],
+)
+def test_a_bad_table_of_tariffs_is_named_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, complaint: str
+) -> None:
+    Path("tariffs.toml").write_bytes(content)
+    monkeypatch.setenv("SHOP_TARIFF_TABLE", "tariffs.toml")
+    monkeypatch.setenv("SHOP_TARIFF", "parcel")
+    with pytest.raises(BadSettings) as refused:
+        load()
+    assert str(refused.value).startswith("SHOP_TARIFF_TABLE: tariffs.toml")
+    assert complaint in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

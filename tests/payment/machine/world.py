@@ -35,7 +35,6 @@ from catalog.contract import (
     StockReserved,
 )
 from delivery.contract import DeliveryQuote, QuoteDelivery
-from delivery.tariff import Tariff
 from ordering.order import Order
 from payment.balance import Ledger
 from payment.gateway import OutcomeUnknown
@@ -94,7 +93,7 @@ class World:
         ground: Any = SimpleNamespace(bus=self.bus, context=lambda *_, **__: Home(self.log))
         bank: Any = self.bank  # its books are read from outside
         payment.module.register(ground, bank, currency="EUR")
-        delivery.module.register(ground, Tariff())
+        delivery.module.register(ground)
         half_an_hour = timedelta(minutes=30)
         ordering.module.register(
             ground,
