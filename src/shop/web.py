@@ -28,7 +28,7 @@ from shop.asked import ASKED
 from shop.doors import Doors
 from shop.observed import Observed
 from shop.openapi import openapi, page
-from shop.vitals import vitals
+from shop.vitals import OPEN, vitals
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +83,7 @@ def surface(
     """The routes: the contexts' endpoints, and those about the process itself, which need no
     key."""
     described = openapi(endpoints)
+    described["paths"] |= OPEN
 
     async def document(request: Request) -> Response:
         return JSONResponse(described)

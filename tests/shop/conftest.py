@@ -1,6 +1,6 @@
 """A shop in the test's process: all contexts, the whole surface, the real servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
@@ -8,16 +8,21 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from PIL import Image
 from pymongo import MongoClient
 
 from bus.messages import Address, Money, Position
+from bus.tracing import record
 from catalog.commands import ListProduct, Offered, StorePicture
 from delivery.commands import AddWarehouse
 from ordering.routes import BASKET
 from shop import embedded
 from shop.running import assembled
 from shop.settings import Settings
+from shop.spans import OpenTelemetry
 from shop.web import surface
 from tests.shop import issuers
 from tests.shop.clients import Client, Running
@@ -112,3 +117,15 @@ async def carrier(shop: Running) -> Client:
 def issuer() -> issuers.Known:
     """An issuer of tokens that is trusted."""
     return issuers.Known()
+
+
+@pytest.fixture
+def exporter() -> Iterator[InMemorySpanExporter]:
+    """What this process records."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    record(OpenTelemetry(provider))
+    yield kept
+    record(None)
+    provider.shutdown()

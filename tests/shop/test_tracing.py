@@ -5,23 +5,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 from bus import tracing as traces
 from bus.envelope import Envelope, sealed
 from bus.messages import Busy, Refused
-from bus.tracing import carried, record
+from bus.tracing import carried
 from bus.transport import InProcess
 from shop import tracing
 from shop.settings import BadSettings, Settings
-from shop.spans import OpenTelemetry
 from tests.bus.tills import Balance
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -72,18 +69,6 @@ def test_where_nobody_wants_it_nothing_of_it_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", _ASSEMBLES], capture_output=True, text=True, cwd=tmp_path
     )
     assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr
-
-
-@pytest.fixture
-def exporter() -> Iterator[InMemorySpanExporter]:
-    """What this process records."""
-    kept = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    record(OpenTelemetry(provider))
-    yield kept
-    record(None)
-    provider.shutdown()
 
 
 def answering(failure: BaseException | None = None) -> InProcess:

@@ -45,14 +45,14 @@ class Bodies:
         self._delivery = delivery
         self._contexts = {context.name: context for context in (ordering, delivery)}
 
-    async def make(self, notice: Notice) -> bytes:
-        """The body of a notice, as JSON."""
+    async def make(self, notice: Notice) -> tuple[bytes, str | None]:
+        """The body of a notice, as JSON, and the place in its trace of what it tells of."""
         context = self._contexts[notice.log]
         (commit,) = await context.log.read(notice.position - 1, limit=1)
         event = cast(Told, commit.events[notice.number].event)
         version, data = await self._data(event, notice.position)
         body = Body(type=notice.type, timestamp=commit.at, version=version, data=data)
-        return body.model_dump_json(exclude_none=True).encode()
+        return body.model_dump_json(exclude_none=True).encode(), commit.meta.trace
 
     async def _data(self, event: Told, position: int) -> tuple[int, Shown]:
         if isinstance(event, DeliveryEvent):

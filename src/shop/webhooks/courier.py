@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 
 from bus.messages import Busy, Model, new_id, now
 from bus.tasks import in_thread
+from bus.tracing import recorder
 from shop.webhooks.bodies import Bodies
 from shop.webhooks.commands import Attempt, Tried
 from shop.webhooks.endpoint import Endpoint
@@ -56,14 +57,21 @@ class Courier:
     async def tell(self, notice: Notice, endpoint: Endpoint, post: Post) -> Answer:
         """Send a notice, once."""
         try:
-            body = await self._bodies.make(notice)
+            body, trace = await self._bodies.make(notice)
         except OUTAGES:
             raise
         except Exception as error:  # another release may be able to
             log.exception("webhook.cannot_be_made", notice=notice.id)
             why = f"it cannot be made from the log: {type(error).__name__}"
             return Answer(error=why, ours=True)
-        return await self._bring(notice.id, body, endpoint, post)
+        tracer = recorder()
+        if tracer is None:
+            return await self._bring(notice.id, body, endpoint, post, trace)
+        with tracer.span(f"webhook {notice.type}", "client", trace) as span:
+            answer = await self._bring(notice.id, body, endpoint, post, span.traceparent)
+            if not answer.taken:
+                span.fail(str(answer.status or "no answer"))
+            return answer
 
     async def try_out(self, endpoint: Endpoint) -> Tried:
         """Send an endpoint a test, once."""
@@ -77,10 +85,14 @@ class Courier:
             await post.close()
         return Tried(taken=answer.taken, attempt=attempt(answer, at, began), said=answer.said)
 
-    async def _bring(self, id: str, body: bytes, endpoint: Endpoint, post: Post) -> Answer:
+    async def _bring(
+        self, id: str, body: bytes, endpoint: Endpoint, post: Post, trace: str | None = None
+    ) -> Answer:
         at = now()  # of this attempt: what was signed long ago is refused as a replay
-        secrets = await self._secrets.signing(endpoint, at)
-        return await post.bring(endpoint.url, signed(id, body, secrets, at), body)
+        headers = signed(id, body, await self._secrets.signing(endpoint, at), at)
+        if trace is not None:
+            headers["traceparent"] = trace
+        return await post.bring(endpoint.url, headers, body)
 
 
 def attempt(answer: Answer, at: datetime, began: float) -> Attempt:

@@ -66,7 +66,9 @@ class Telling:
         receiver.secret = made.secret
         return made.endpoint.endpoint_id
 
-    async def happen(self, *events: OrderEvent | DeliveryEvent) -> None:
+    async def happen(
+        self, *events: OrderEvent | DeliveryEvent, traceparent: str | None = None
+    ) -> None:
         """This happens, each by a decision of its own."""
         for event in events:
             kind: Kind[Any] = orders
@@ -78,7 +80,7 @@ class Telling:
                 return [event]
 
             streams = self.platform.contexts[context].streams
-            await streams.decide(kind(id), decision, sealed(Happen()))
+            await streams.decide(kind(id), decision, sealed(Happen(), traceparent=traceparent))
 
     async def passes(self, time: timedelta) -> None:
         """Time passes."""

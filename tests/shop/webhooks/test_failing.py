@@ -203,7 +203,7 @@ async def test_what_cannot_be_made_from_the_log_is_no_fault_of_the_endpoints(
     """A release that does not know an event, say: it is tried again, and the rest is told."""
     make = Bodies.make
 
-    async def unable(self: Bodies, notice: Notice) -> bytes:
+    async def unable(self: Bodies, notice: Notice) -> tuple[bytes, str | None]:
         if notice.type == "order.placed":
             raise ValueError("an event that nobody can read")
         return await make(self, notice)

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from bus.envelope import sealed
@@ -44,6 +46,36 @@ async def test_what_happens_is_told_signed_and_as_rest_shows_it(
     assert told["delivery.en_route"]["data"]["order_id"] == "ord_1"
     (notice, *_) = await shop.becomes("taken", 4)
     assert [attempt.status for attempt in notice.attempts] == [204]
+
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+async def test_what_is_told_carries_on_the_trace_in_which_it_happened(
+    shop: Telling, receiver: Receiver
+) -> None:
+    await shop.add(receiver)
+    await shop.happen(PLACED, traceparent=TRACEPARENT)
+    await eventually(lambda: receiver.got)
+    assert receiver.got[0].headers["traceparent"] == TRACEPARENT
+
+
+async def test_where_traces_are_recorded_telling_is_a_part_of_them(
+    shop: Telling, receiver: Receiver, exporter: InMemorySpanExporter
+) -> None:
+    await shop.add(receiver)
+    await shop.happen(PLACED, traceparent=TRACEPARENT)
+
+    def spans() -> list[ReadableSpan]:
+        found = exporter.get_finished_spans()
+        return [span for span in found if span.name == "webhook order.placed"]
+
+    (span,) = await eventually(spans)
+    trace, parent = TRACEPARENT.split("-")[1:3]
+    assert span.parent
+    assert f"{span.parent.span_id:016x}" == parent
+    sent = f"00-{trace}-{span.context.span_id:016x}-01"
+    assert receiver.got[0].headers["traceparent"] == sent
 
 
 async def test_whatever_state_an_order_comes_to_can_be_told(
