@@ -6,13 +6,15 @@ brings the goods of one reference to one destination, or as a *return* from a do
 of it, where and when; an *attempt* fails when nobody takes the goods, which are then brought again;
 it *ends* when the goods are delivered or back where they came from, or when nobody comes at all.
 A *window* is a time of the week in which a warehouse delivers, by its own clocks; a *slot* is a
-window on one day, of which somebody *holds* a place until it is *booked* for a delivery.
+window on one day, of which somebody *holds* a place until it is *booked* for a delivery. A *zone*
+is where a warehouse delivers, with a tariff and windows of its own if it has them.
 
 In: `QuoteDelivery`, `HoldSlot`, `FreeSlot`, `ScheduleDelivery`, `SchedulePickup`, `CancelDelivery`,
 `GetDelivery`, `AwaitDelivery` (see `contract`), and from carriers and the shop's own people
 `RecordCheckpoint`, `AssignDelivery`, `RescheduleDelivery`, `AddWarehouse`, `ListDeliveries`,
-`ListWarehouses` (see `commands`) and what is set of windows and asked of slots (see
-`slot_commands`). Asks `maps.Locate` and `maps.Measure`.
+`ListWarehouses` (see `commands`), `DrawZone`, `EraseZone`, `ListZones` (see `zone_commands`) and
+what is set of windows and asked of slots (see `slot_commands`). Asks `maps.Locate` and
+`maps.Measure`.
 Out: `DeliveryScheduled`, `DeliveryAssigned`, `DeliveryPickedUp`, `DeliveryAttemptFailed`,
 `DeliveryRescheduled`, `DeliveryDelivered`, `DeliveryReturned`, `DeliveryCancelled`.
 """

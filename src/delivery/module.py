@@ -52,10 +52,13 @@ from delivery.timetable import TimetableEvent
 from delivery.views import DELIVERIES, Queries
 from delivery.warehouse import WarehouseEvent
 from delivery.warehouse_handlers import WarehouseHandlers
+from delivery.zone import ZoneEvent
+from delivery.zone_commands import DrawZone, EraseZone, ListZones
+from delivery.zone_handlers import ZoneHandlers
 
 EVENTS = tuple(
     event
-    for events in (DeliveryEvent, WarehouseEvent, TimetableEvent, SlotEvent)
+    for events in (DeliveryEvent, WarehouseEvent, ZoneEvent, TimetableEvent, SlotEvent)
     for event in get_args(events)
 )
 
@@ -100,6 +103,10 @@ def _places_and_slots(bus: Bus, home: Context, tariffs: Tariffs, terms: SlotTerm
     bus.handle(SetTimeZone, houses.set_time_zone)
     bus.handle(SetCarrier, houses.set_carrier)
     bus.handle(ListWarehouses, houses.list)
+    zones = ZoneHandlers(home.streams, tariffs)
+    bus.handle(DrawZone, zones.draw)
+    bus.handle(EraseZone, zones.erase)
+    bus.handle(ListZones, zones.list)
 
     keeps = SlotHandlers(home.streams, terms)
     bus.handle(SetWindow, keeps.set_window)

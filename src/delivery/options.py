@@ -11,15 +11,17 @@ from delivery.clock import WEEK, Weekday
 _WINDOW = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
 
 
+class Unreadable(typer.BadParameter, ValueError):
+    """These words mean nothing, on a command line or in a file."""
+
+
 def days_of(text: str) -> tuple[Weekday, ...]:
     """Read `mon-fri`, `sat` or `mon,wed,fri-sun`."""
     days: list[Weekday] = []
     for part in text.lower().split(","):
         first, _, last = part.strip().partition("-")
         if first not in WEEK or (last or first) not in WEEK:
-            raise typer.BadParameter(
-                f"{text} are no days of the week: write mon-fri, say, or sat,sun"
-            )
+            raise Unreadable(f"{text} are no days of the week: write mon-fri, say, or sat,sun")
         start, length = WEEK.index(first), len(WEEK)
         upto = (WEEK.index(last or first) - start) % length  # sat-mon goes round
         days += (WEEK[(start + after) % length] for after in range(upto + 1))
@@ -30,5 +32,5 @@ def window_of(text: str) -> tuple[str, str]:
     """Read `09:00-12:00`."""
     found = _WINDOW.fullmatch(text)
     if found is None:
-        raise typer.BadParameter(f"{text} is no window: write 09:00-12:00, say")
+        raise Unreadable(f"{text} is no window: write 09:00-12:00, say")
     return found[1], found[2]

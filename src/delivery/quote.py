@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bus.messages import Money, Refused
 from delivery.commands import Warehouse
 from delivery.contract import DeliveryQuote
 from delivery.tariff import Load, Tariffs, cost
 from delivery.warehouse import Warehouses
+from delivery.zone import Zone
 from maps.contract import Leg
 
 
@@ -30,26 +31,49 @@ def quote(
     tariffs: Tariffs,
     load: Load = Load(),  # noqa: B008
     stocked: Collection[str] | None = None,
+    covering: Mapping[str, Zone] | None = None,
 ) -> DeliveryQuote:
     """What it costs from the warehouse with the shortest way, of those that are `stocked` if there
-    is one; `legs` are theirs, in their order."""
-    ways = sorted(
-        (leg.distance_m, warehouse.warehouse_id, leg.duration_s)
+    is one; `legs` are theirs, in their order.
+
+    `covering` are the zones in which they deliver to the destination, where the shop has any: from
+    others nothing is brought, and a zone of a higher priority goes before a shorter way.
+    """
+    ways = {
+        warehouse.warehouse_id: leg
         for warehouse, leg in zip(warehouses, legs, strict=True)
         if leg is not None
-    )
+    }
     if not ways:
         raise Refused(
             "unreachable",
             "no road leads from any warehouse to the destination: choose another address",
         )
-    serving = (way for way in ways if stocked is None or way[1] in stocked)
-    distance_m, warehouse_id, duration_s = next(serving, ways[0])
+    if covering is not None:
+        ways = {id: leg for id, leg in ways.items() if id in covering}
+    if not ways:
+        raise Refused(
+            "outside_zones",
+            "nothing is brought there, for it lies in no zone in which the shop delivers: choose"
+            " another address",
+        )
+    zones = covering or {}
+
+    def place(id: str) -> tuple[int, int, str]:
+        first = -zones[id].setting.priority if id in zones else 0
+        return first, ways[id].distance_m, id
+
+    nearest = sorted(ways, key=place)
+    serving = (id for id in nearest if stocked is None or id in stocked)
+    warehouse_id = next(serving, nearest[0])
+    zone = zones[warehouse_id].setting if warehouse_id in zones else None
+    way = ways[warehouse_id]
     return DeliveryQuote(
-        cost=cost(tariffs.of(None), goods, distance_m, load),
+        cost=cost(tariffs.of(zone.tariff if zone else None), goods, way.distance_m, load),
         warehouse_id=warehouse_id,
-        distance_m=distance_m,
-        duration_s=duration_s,
+        zone_id=zone.zone_id if zone else None,
+        distance_m=way.distance_m,
+        duration_s=way.duration_s,
         slots=(),
-        warehouses=tuple(id for _, id, _ in ways),
+        warehouses=tuple(nearest),
     )

@@ -12,6 +12,8 @@ from delivery.slot_queries import SlotQueries
 from delivery.tariff import Load, Tariffs
 from delivery.warehouse import known
 from delivery.warehouse_handlers import WAREHOUSES
+from delivery.zone import serving
+from delivery.zone_handlers import ZONES
 from maps.contract import Leg, Locate, Measure
 
 AT_ONCE = 100
@@ -35,7 +37,15 @@ class QuoteHandlers:
         origins = tuple(source.position for source in sources)
         legs = await self._measure(origins, place.position, envelope)
         load = Load(query.weight_g, query.unweighed)
-        found = quotes.quote(sources, legs, query.goods, self._tariffs, load, query.stocked)
+        zones = (await self._streams.load(ZONES)).state
+        covering = None
+        if zones:
+            named = zip(sources, legs, strict=True)
+            ways = {source.warehouse_id: leg for source, leg in named if leg is not None}
+            covering = serving(zones, place.position, ways)
+        found = quotes.quote(
+            sources, legs, query.goods, self._tariffs, load, query.stocked, covering
+        )
         if not query.with_slots:
             return found
         source = known(there.state, found.warehouse_id)

@@ -17,6 +17,7 @@ from delivery.slot_commands import CloseDay, DropWindow, OpenDay, SetWindow
 from delivery.timetable import Timetable, TimetableEvent
 from delivery.warehouse import known
 from delivery.warehouse_handlers import WAREHOUSES
+from delivery.zone_handlers import check_zone
 
 TIMETABLE = Kind("timetable", timetables.evolve)
 SLOT = Kind("slot", slots.evolve)
@@ -31,6 +32,7 @@ class SlotHandlers:
 
     async def set_window(self, command: SetWindow, envelope: Envelope[SetWindow]) -> Done[None]:
         """Deliver in this window."""
+        await check_zone(self._streams, command)
         return await self._change(
             command.warehouse_id, lambda table: timetables.set_window(table, command), envelope
         )

@@ -16,6 +16,7 @@ import catalog.admin
 import delivery.admin
 import delivery.deliveries_admin
 import delivery.slot_admin
+import delivery.zone_admin
 import ordering.admin
 import payment.admin
 import payment.balance_admin
@@ -65,6 +66,7 @@ deliveries = delivery.deliveries_admin.commands(opened)
 driver.add_to(deliveries, opened)
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
+app.add_typer(delivery.zone_admin.commands(opened), name="zones")
 app.add_typer(delivery.slot_admin.commands(opened), name="slots")
 app.add_typer(payment.admin.commands(opened), name="payments")
 app.add_typer(payment.balance_admin.commands(opened), name="balances")

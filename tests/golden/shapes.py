@@ -203,6 +203,7 @@ SHAPES: Mapping[str, Mapping[str, Sequence[Event]]] = {
     },
     "payment.balances": BALANCES,
     "delivery.warehouses": slots.WAREHOUSES,
+    "delivery.zones": slots.ZONES,
     "delivery.timetables": slots.TIMETABLES,
     "delivery.slots": slots.SLOTS,
     "delivery": {

@@ -8,6 +8,7 @@ from delivery.contract import DeliveryScheduled, Slot
 from delivery.slot import SlotBooked, SlotFreed, SlotHeld
 from delivery.timetable import DayClosed, DayOpened, WindowDropped, WindowSet
 from delivery.warehouse import CarrierSet, TimeZoneSet, WarehouseOpened
+from delivery.zone import ZoneDrawn, ZoneErased
 from ordering.order import OrderRejected
 from tests.ordering import histories as ordering
 
@@ -24,6 +25,21 @@ OPENED = WarehouseOpened(
     address=VADUZ,
     position=Position(lat=47.1415, lon=9.5215),
 )
+
+AREA = '{"type":"Polygon","coordinates":[[[9.5,47.1],[9.6,47.1],[9.6,47.2],[9.5,47.1]]]}'
+TOWN = ZoneDrawn(
+    zone_id="town", warehouse_id="vaduz", name="Town", area=AREA, priority=2, tariff="hills"
+)
+RING = ZoneDrawn(zone_id="ring", warehouse_id="vaduz", name="Half an hour", within_s=1800)
+ZONES: Mapping[str, Sequence[Event]] = {
+    "drawn": [TOWN, RING],
+    "drawn_again_and_erased": [
+        TOWN,
+        RING,
+        TOWN.model_copy(update={"priority": 0}),
+        ZoneErased(zone_id="ring"),
+    ],
+}
 
 
 def held(reference: str) -> SlotHeld:

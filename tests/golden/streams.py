@@ -29,6 +29,8 @@ from delivery.timetable import Timetable, TimetableEvent
 from delivery.views import document
 from delivery.warehouse import WarehouseEvent, Warehouses
 from delivery.warehouse_handlers import WAREHOUSES
+from delivery.zone import ZoneEvent, Zones
+from delivery.zone_handlers import ZONES
 from ordering.order import OrderEvent
 from ordering.views import orders, present
 from payment.balance import BalanceEvent, Ledger
@@ -120,6 +122,11 @@ def as_houses(warehouses: Warehouses) -> dict[str, Any]:
     return {id: warehouse.model_dump(mode="json") for id, warehouse in warehouses.items()}
 
 
+def as_zones(zones: Zones) -> dict[str, Any]:
+    """Shows every zone."""
+    return {id: zone.setting.model_dump(mode="json") for id, zone in zones.items()}
+
+
 SORTS: Mapping[str, Sort] = {
     "ordering": Sort(
         get_args(OrderEvent), orders, lambda order: present(order, 1).model_dump(mode="json")
@@ -130,6 +137,7 @@ SORTS: Mapping[str, Sort] = {
         get_args(DeliveryEvent), DELIVERY, lambda it: document(it, None).model_dump(mode="json")
     ),
     "delivery.warehouses": Sort(get_args(WarehouseEvent), WAREHOUSES.kind, as_houses),
+    "delivery.zones": Sort(get_args(ZoneEvent), ZONES.kind, as_zones),
     "delivery.timetables": Sort(get_args(TimetableEvent), TIMETABLE, as_timetable),
     "delivery.slots": Sort(get_args(SlotEvent), SLOT, as_taken),
     "webhooks": Sort(get_args(EndpointEvent), ALL.kind, as_json(dict[str, Endpoint])),
