@@ -83,11 +83,17 @@ def unreadable(error: ValidationError) -> Problem:
             return Problem(400, "malformed", f"the body is not JSON: {failure['msg']}")
     errors = [
         {
-            "field": ".".join(map(str, failure["loc"]))[:MAX_NAME],
+            "field": ".".join(map(str, failure["loc"])),
             "code": failure["type"],
             "message": failure["msg"],
         }
         for failure in failures[:MAX_ERRORS]
     ]
-    named = ", ".join(dict.fromkeys(str(failure["field"]) or "the body" for failure in errors))
+    return misfit(errors)
+
+
+def misfit(errors: Sequence[Mapping[str, str]]) -> Problem:
+    """The problem of fields that are not as they must be."""
+    errors = [{**failure, "field": failure["field"][:MAX_NAME]} for failure in errors]
+    named = ", ".join(dict.fromkeys(failure["field"] or "the body" for failure in errors))
     return Problem(422, "invalid", f"these fields are not as they must be: {named}", errors=errors)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from bus.envelope import Envelope, sealed
 from bus.messages import Document, Done, Message, Page, Principal, derived_id, new_id
 from bus.problems import Problem, unreadable
+from bus.strict_json import strictly
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
@@ -190,10 +191,8 @@ def from_query(endpoint: Endpoint, http: HttpRequest) -> Message:
 
 def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
     """The message in a path and a JSON body. The path's parameters are no fields of the body."""
-    try:
-        if not http.path_params:
-            return endpoint.message.model_validate_json(body)
-        fields = json.loads(body or b"{}")
+    fields = strictly(body or b"{}") if http.path_params else strictly(body)
+    if http.path_params:
         if isinstance(fields, dict):
             for name in http.path_params:
                 if name in fields:
@@ -201,11 +200,11 @@ def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
                         422, "invalid", f"{name} is in the path already", errors=[twice(name)]
                     )
             fields |= http.path_params
-        return endpoint.message.model_validate_json(json.dumps(fields))
+        body = json.dumps(fields).encode()
+    try:
+        return endpoint.message.model_validate_json(body)
     except ValidationError as error:
         raise unreadable(error) from None
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "malformed", f"the body is not JSON: {error}") from None
 
 
 def waits(http: HttpRequest) -> int:
