@@ -24,13 +24,15 @@ When = "2026-12-01T08:00+01:00; UTC unless it says otherwise."
 
 STANDING = ("sku", "price", "from")
 
+Sku = Annotated[str, typer.Argument(help="The SKU of a variant: MUG-BLUE, say.")]
+
 
 def commands(app: typer.Typer, shop: Open) -> None:
     """`shop catalog price`, `price-off` and `prices`."""
 
     @app.command()
     def price(
-        sku: str,
+        sku: Sku,
         amount: Annotated[str, typer.Argument(help="Such as 10.50.")],
         currency: Currency = None,
         starts: Annotated[
@@ -55,7 +57,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
 
     @app.command("price-off")
     def price_off(
-        sku: str,
+        sku: Sku,
         starts: Annotated[
             str, typer.Argument(metavar="TIME", help=f"When it was to start: {When}")
         ],
@@ -79,7 +81,7 @@ def commands(app: typer.Typer, shop: Open) -> None:
 
     @app.command()
     def prices(
-        sku: str,
+        sku: Sku,
         currency: Annotated[str | None, typer.Option(help="Only this one, such as USD.")] = None,
         as_json: bool = AsJson,
     ) -> None:

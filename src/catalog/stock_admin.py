@@ -39,12 +39,14 @@ AT_ONCE = 1000
 Warehouses = Callable[["Bus"], Awaitable[Collection[str]]]
 """Which warehouses there are: that is not for the catalog to know."""
 
+Sku = Annotated[str, typer.Argument(help="The SKU of a variant: MUG-BLUE, say.")]
+
 
 def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
     """`shop catalog stock`, `receive`, `adjust`, `backorder`, `low-stock` and `low`."""
 
     def done(
-        sku: str,
+        sku: Sku,
         order: Callable[[], Command[None]] | None,
         as_json: bool,
         place: str = ANYWHERE,
@@ -66,7 +68,7 @@ def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
 
     @app.command()
     def stock(
-        sku: str,
+        sku: Sku,
         quantity: Annotated[
             int | None,
             typer.Argument(min=0, max=MAX_ON_HAND, help="Pieces that were counted there."),
@@ -87,7 +89,7 @@ def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
 
     @app.command()
     def receive(
-        sku: str,
+        sku: Sku,
         pieces: Annotated[int, typer.Argument(min=1, max=MAX_ON_HAND, help="How many came.")],
         warehouse: Warehouse = ANYWHERE,
         reason: Annotated[str, typer.Option(help="From whom, say.")] = "received",
@@ -102,7 +104,7 @@ def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
     # -3 is a number here, and no option.
     @app.command(context_settings={"ignore_unknown_options": True})
     def adjust(
-        sku: str,
+        sku: Sku,
         change: Annotated[
             int,
             typer.Argument(min=-MAX_ON_HAND, max=MAX_ON_HAND, help="So many more; -3: fewer."),
@@ -117,7 +119,7 @@ def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
 
     @app.command()
     def backorder(
-        sku: str,
+        sku: Sku,
         allowed: Annotated[Literal["on", "off"], typer.Argument(help="on or off.")],
         reason: Reason = "",
         as_json: bool = AsJson,
@@ -128,7 +130,7 @@ def commands(app: typer.Typer, shop: Open, warehouses: Warehouses) -> None:
 
     @app.command("low-stock")
     def low_stock(
-        sku: str,
+        sku: Sku,
         threshold: Annotated[
             int, typer.Argument(min=0, max=MAX_ON_HAND, help="So many are few; 0: never.")
         ],

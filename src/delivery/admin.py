@@ -27,14 +27,14 @@ def warehouses(shop: Open) -> typer.Typer:
     @app.command()
     def add(
         warehouse_id: str = typer.Argument(help="An id of your own: `schaan`, say."),
-        name: str = typer.Option(...),
-        road: str = typer.Option(...),
-        house_number: str = typer.Option(...),
+        name: str = typer.Option(..., help="As people call it."),
+        road: str = typer.Option(..., help="Its street."),
+        house_number: str = typer.Option(..., help="Its number there."),
         district: str = typer.Option(..., help="The town."),
-        postcode: str = typer.Option(...),
+        postcode: str = typer.Option(..., help="As it is written there."),
         country: str = typer.Option(..., help="ISO 3166, two letters: LI."),
-        sub_district: str | None = None,
-        state: str | None = None,
+        sub_district: str | None = typer.Option(None, help="A part of the town."),
+        state: str | None = typer.Option(None, help="Where addresses have one."),
         position: str | None = typer.Option(
             None, metavar="LAT,LON", help="Where it is exactly; else the town's middle."
         ),

@@ -31,7 +31,9 @@ Window = Annotated[
 Zone = Annotated[
     str | None, typer.Option(help="A zone that has windows of its own; else the warehouse's.")
 ]
-DayArgument = Annotated[str, typer.Argument(metavar="YYYY-MM-DD")]
+DayArgument = Annotated[
+    str, typer.Argument(metavar="YYYY-MM-DD", help="By the warehouse's calendar.")
+]
 
 
 def commands(shop: Open) -> typer.Typer:

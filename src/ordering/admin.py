@@ -30,7 +30,7 @@ ReturnId = Annotated[str, typer.Argument(help="The return's id.")]
 
 def commands(opened: Open) -> typer.Typer:
     """The commands of `shop orders`."""
-    app = typer.Typer(help="Orders.", no_args_is_help=True)
+    app = typer.Typer(help="What became of orders; and calling one off.", no_args_is_help=True)
 
     @app.command("list")
     def list_orders(

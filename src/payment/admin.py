@@ -55,14 +55,14 @@ def commands(shop: Open) -> typer.Typer:
 
     @app.command("list")
     def list_(
-        status: Status | None = None,
+        status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
         unknown: Annotated[
             bool, typer.Option("--unknown", help="Nobody knows what a call led to.")
         ] = False,
         failed: Annotated[
             bool, typer.Option("--failed", help="The gateway declined what it should not.")
         ] = False,
-        limit: int = typer.Option(20, min=1, max=1000),
+        limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
         as_json: bool = AsJson,
     ) -> None:
         """The payments, newest first."""

@@ -70,7 +70,9 @@ def commands(shop: Any) -> typer.Typer:
 
     @app.command("show")
     def show_commit(
-        position: int, context: ContextName = "ordering", as_json: bool = AsJson
+        position: Annotated[int, typer.Argument(help="Its place in the log: 1, 2, 3 ...")],
+        context: ContextName = "ordering",
+        as_json: bool = AsJson,
     ) -> None:
         """One commit, whole."""
         with opened() as running:
