@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bus.problems import Problem
 from bus.sse import LEAVING
+from shop.leave import READINESS
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request before its body, at most: nobody needs a key to send them."""
@@ -44,6 +45,8 @@ class Protocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
+        if READINESS in self.app_state and self.app_state[READINESS].draining:
+            self.cycle.keep_alive = False  # who goes on here comes back to another process
 
     def shutdown(self) -> None:
         """The process is about to end: those who would go on for long are told."""

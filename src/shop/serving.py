@@ -24,6 +24,7 @@ from bus.mongo import connect
 from bus.platform import Platform
 from shop import logs, tracing
 from shop.child import end_with_parent
+from shop.leave import Lifespan, announced
 from shop.metrics import FOLDER
 from shop.protocol import Protocol
 from shop.running import assembled
@@ -132,7 +133,13 @@ def served(settings: Settings) -> Starlette:
     """The application of a shop."""
     shop = assembled(settings)
     recorded(settings, shop.platform())
-    return application(shop.platform(), shop.doors(), shop.endpoints())
+    lifespan = leaving_slowly(settings, shop.platform())
+    return application(shop.platform(), shop.doors(), shop.endpoints(), lifespan)
+
+
+def leaving_slowly(settings: Settings, platform: Platform) -> Lifespan:
+    """The lifespan of a process that others send requests to, and ask whether they may."""
+    return announced(at_work(platform), platform.readiness, settings.drain_notice)
 
 
 def recorded(settings: Settings, platform: Platform) -> None:
@@ -192,7 +199,7 @@ def work(settings: Settings, bound: socket.socket | None, ready: Callable[[], No
     recorded(settings, platform)
     tune()
     if bound is not None:
-        app = Starlette(routes=vitals(platform), lifespan=at_work(platform))
+        app = Starlette(routes=vitals(platform), lifespan=leaving_slowly(settings, platform))
         Server(_config(app), ready).run([bound])
         return
 

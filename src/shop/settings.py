@@ -57,6 +57,12 @@ def _sensible(value: timedelta) -> timedelta:
     return value
 
 
+def _short(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= timedelta(minutes=1):
+        raise ValueError("must be no longer than a minute, or whoever stops the shop kills it")
+    return value
+
+
 def _near(value: timedelta) -> timedelta:
     if value > timedelta(days=60):
         raise ValueError("must be no longer than 60 days: a quote looks at every slot till then")
@@ -231,6 +237,10 @@ class Settings(BaseSettings):
     retry_longest_pause: Duration = timedelta(seconds=5)
 
     webhooks_allow_private: bool = False
+
+    drain_notice: Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_short)] = (
+        timedelta(seconds=2)
+    )
 
 
 def load() -> Settings:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,13 +26,12 @@ from bus.rest import EVENTS, Endpoint, read, waits
 from bus.sse import LEAVING, Leaving
 from shop.asked import ASKED
 from shop.doors import Doors
+from shop.leave import Lifespan
 from shop.observed import Observed
 from shop.openapi import openapi, page
 from shop.vitals import OPEN, vitals
 
 log = structlog.get_logger(__name__)
-
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[Any]]
 
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
@@ -50,10 +49,11 @@ def application(
     platform: Platform,
     doors: Doors,
     endpoints: Sequence[Endpoint],
+    lifespan: Lifespan | None = None,
 ) -> Starlette:
     """The whole surface; its lifespan starts the platform, and stops all there is."""
     platform.at_stop(doors.close)
-    return surface(platform, doors, endpoints, at_work(platform))
+    return surface(platform, doors, endpoints, lifespan or at_work(platform))
 
 
 def at_work(platform: Platform) -> Lifespan:

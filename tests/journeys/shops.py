@@ -86,9 +86,9 @@ class Shop:
         """What a command answers for programs."""
         return [json.loads(line) for line in self.cli(*words, "--json").splitlines()]
 
-    def serve(self) -> AbstractContextManager[Process]:
+    def serve(self, *words: str) -> AbstractContextManager[Process]:
         """One process of the shop, on a free port."""
-        serve = [*self._program.words, "serve", "--port", "0"]
+        serve = [*self._program.words, "serve", "--port", "0", *words]
         return running(serve, self.environment, self.folder)
 
     def server_pids(self) -> dict[str, int]:

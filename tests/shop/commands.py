@@ -127,7 +127,7 @@ def serving(house: House, *words: str, command: str = "serve") -> Iterator[Servi
     with subprocess.Popen(
         [SHOP, command, "--port", "0", *words],
         cwd=house.folder,
-        env=house.environment(),
+        env=house.environment(SHOP_DRAIN_NOTICE="0"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
