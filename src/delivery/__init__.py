@@ -12,9 +12,9 @@ is where a warehouse delivers, with a tariff and windows of its own if it has th
 In: `QuoteDelivery`, `HoldSlot`, `FreeSlot`, `ScheduleDelivery`, `SchedulePickup`, `CancelDelivery`,
 `GetDelivery`, `AwaitDelivery` (see `contract`), and from carriers and the shop's own people
 `RecordCheckpoint`, `AssignDelivery`, `RescheduleDelivery`, `AddWarehouse`, `ListDeliveries`,
-`ListWarehouses` (see `commands`), `DrawZone`, `EraseZone`, `ListZones` (see `zone_commands`) and
-what is set of windows and asked of slots (see `slot_commands`). Asks `maps.Locate` and
-`maps.Measure`.
+`ListWarehouses` (see `commands`), `DrawZone`, `EraseZone`, `ListZones` (see `zone_commands`),
+`PlanDay` (see `plan`), and what is set of windows and asked of slots (see `slot_commands`). Asks
+`maps.Locate`, `maps.Measure`, `maps.MeasureMatrix` and `maps.Directions`.
 Out: `DeliveryScheduled`, `DeliveryAssigned`, `DeliveryPickedUp`, `DeliveryAttemptFailed`,
 `DeliveryRescheduled`, `DeliveryDelivered`, `DeliveryReturned`, `DeliveryCancelled`.
 """

@@ -31,6 +31,8 @@ from delivery.contract import (
 from delivery.delivery import DeliveryEvent
 from delivery.handlers import Handlers
 from delivery.lookout import Lookout
+from delivery.plan import PlanDay
+from delivery.plan_handlers import PlanHandlers
 from delivery.policies import schedules
 from delivery.quote_handlers import QuoteHandlers
 from delivery.reads import Reads
@@ -88,8 +90,9 @@ def register(
     bus.handle(GetDelivery, reads.get)
     bus.handle(AwaitDelivery, reads.wait)
 
-    queries = Queries(home, home.view(DELIVERIES), slot_terms)
-    bus.handle(ListDeliveries, queries.list)
+    deliveries = home.view(DELIVERIES)
+    bus.handle(ListDeliveries, Queries(home, deliveries, slot_terms).list)
+    bus.handle(PlanDay, PlanHandlers(home, bus, deliveries, slot_terms).plan)
 
     bus.schedule("delivery.retries", schedules(redelivery.after))
     _places_and_slots(bus, home, tariffs, slot_terms)

@@ -15,6 +15,7 @@ import typer
 import catalog.admin
 import delivery.admin
 import delivery.deliveries_admin
+import delivery.plan_admin
 import delivery.slot_admin
 import delivery.zone_admin
 import ordering.admin
@@ -64,6 +65,7 @@ app.add_typer(orders, name="orders")
 app.add_typer(ordering.admin.returns(opened), name="returns")
 deliveries = delivery.deliveries_admin.commands(opened)
 driver.add_to(deliveries, opened)
+delivery.plan_admin.add_to(deliveries, opened)
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(delivery.admin.warehouses(opened), name="warehouses")
 app.add_typer(delivery.zone_admin.commands(opened), name="zones")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from delivery.clock import WEEK
 from delivery.commands import AddWarehouse
 from delivery.module import register
 from delivery.slot_commands import SetWindow
-from maps.contract import Directions, Leg, Locate, Measure, Place, Way
+from maps.contract import Directions, Leg, Locate, Measure, MeasureMatrix, Place, Way
 from tests.delivery.desk import Running, at_a_desk
 
 
@@ -27,7 +28,7 @@ from tests.delivery.desk import Running, at_a_desk
 class FlatEarth:
     """Maps as a test wants it: a degree of latitude is 100 km, and there are no other ways."""
 
-    asked: list[Locate | Measure | Directions] = field(default_factory=list)
+    asked: list[Locate | Measure | MeasureMatrix | Directions] = field(default_factory=list)
     blocked: asyncio.Event | None = None
     """Nobody is shown a way until this is set."""
     detour: float = 1.0
@@ -43,17 +44,27 @@ class FlatEarth:
         self.asked.append(query)
         return tuple(self.way(origin, query.destination) for origin in query.origins)
 
+    async def measure_matrix(
+        self, query: MeasureMatrix, envelope: Envelope[MeasureMatrix]
+    ) -> tuple[tuple[Leg | None, ...], ...]:
+        self.asked.append(query)
+        return tuple(
+            tuple(self.way(origin, each) for each in query.destinations) for origin in query.origins
+        )
+
     async def direct(self, query: Directions, envelope: Envelope[Directions]) -> Way | None:
         self.asked.append(query)
         if self.blocked is not None:
             await self.blocked.wait()
-        origin, destination = query.waypoints
-        leg = self.way(origin, destination)
-        if leg is None:
-            return None
-        step = (destination.lat - origin.lat) / 10
-        line = tuple((origin.lon, round(origin.lat + step * n, 6)) for n in range(11))
-        return Way(**leg.model_dump(), line=line)
+        metres, line = 0, []
+        for origin, destination in pairwise(query.waypoints):
+            leg = self.way(origin, destination)
+            if leg is None:
+                return None
+            metres += leg.distance_m
+            step = (destination.lat - origin.lat) / 10
+            line += [(origin.lon, round(origin.lat + step * n, 6)) for n in range(11)]
+        return Way(distance_m=metres, duration_s=metres // 10, source="test", line=tuple(line))
 
     def way(self, origin: Position, destination: Position) -> Leg | None:
         if origin.lon != destination.lon:
@@ -85,6 +96,7 @@ async def at_work(
     home = register(platform)
     platform.bus.handle(Locate, earth.locate)
     platform.bus.handle(Measure, earth.measure)
+    platform.bus.handle(MeasureMatrix, earth.measure_matrix)
     platform.bus.handle(Directions, earth.direct)
     await platform.start(work=True)
     yield Delivering(home, platform.bus, earth)

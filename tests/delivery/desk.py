@@ -15,6 +15,7 @@ from bus.platform import Platform
 from bus.transport import InProcess
 from delivery.module import register
 from maps.module import register as register_maps
+from maps.router import Router
 
 R = TypeVar("R")
 
@@ -37,10 +38,12 @@ class Running:
 
 
 @contextmanager
-def at_a_desk(mongo: MongoClient[dict[str, Any]], prefix: str) -> Iterator[Running]:
+def at_a_desk(
+    mongo: MongoClient[dict[str, Any]], prefix: str, router: Router | None = None
+) -> Iterator[Running]:
     """A shop with maps and delivery."""
     platform = Platform(mongo, None, prefix, InProcess())
-    register_maps(platform)
+    register_maps(platform, router)
     register(platform)
     with asyncio.Runner() as loop:
         loop.run(platform.start(work=True))

@@ -60,6 +60,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     }
     with running(["make", MAKES], environment, ROOT) as process:
         yield process
+    (ROOT / "plan-2030-01-01.geojson").unlink(missing_ok=True)
 
 
 def run(command: str, shop: Process) -> str:
