@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from delivery.commands import AddWarehouse, AssignDelivery, RecordCheckpoint, Re
 from delivery.contract import ScheduleDelivery, SchedulePickup
 from delivery.module import register
 from delivery.plan import PlanDay, PlannedTour
-from delivery.tariff import Tariff
 from maps.module import register as register_maps
 from maps.osrm import OsrmRouter
 from tests.delivery.conftest import Delivering
@@ -78,9 +77,7 @@ async def test_doors_are_visited_on_the_way_and_times_tell_when(delivering: Deli
     assert (tour.departs, tour.returns) == (at(8), at(8).replace(minute=19))
     assert [stop.number for stop in tour.stops] == [1, 2, 3]
     steps = [stop.arrival - tour.departs for stop in tour.stops]
-    assert all(
-        later - sooner >= plan.SERVICE for sooner, later in zip(steps, steps[1:], strict=False)
-    )
+    assert all(later - sooner >= plan.SERVICE for sooner, later in pairwise(steps))
     assert tour.in_time
     assert tour.line
     assert tour.line.coordinates[0] == tour.line.coordinates[-1] == (9.5, 47.0)
@@ -173,7 +170,7 @@ async def test_fifteen_real_doors_on_real_roads(
     assert len(doors) == 15, ADDRESSES
     platform = Platform(mongo, None, prefix, InProcess())
     register_maps(platform, OsrmRouter(osrm, patience=PATIENCE))
-    home = register(platform, Tariff())
+    home = register(platform)
     await platform.start(work=True)
     try:
         house = door(SCHAAN.lat, SCHAAN.lon)
@@ -218,7 +215,9 @@ def test_the_plan_is_printed_and_drawn(
     assert "left out" in lines[-1]
     assert "Weg 1, 9494 Nowhere LI" in lines[-1]
 
-    drawn = FeatureCollection.model_validate_json(Path("plan-2030-01-07.geojson").read_text())
+    drawn: FeatureCollection[Any] = FeatureCollection.model_validate_json(
+        Path("plan-2030-01-07.geojson").read_text()
+    )
     way, *points = drawn.features
     assert isinstance(way.geometry, LineString)
     assert isinstance(way.properties, dict)
