@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
+from limits import parse
 from pymongo import MongoClient
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -38,8 +39,9 @@ from payment.builtin import BuiltinGateway
 from shop import atlas
 from shop.doors import Doors
 from shop.keys import Keys
+from shop.rates import Rates
 from shop.secrets import signing_keys
-from shop.settings import Settings
+from shop.settings import OFF, Settings
 from shop.tariff_files import tariffs_of
 from shop.tracking import routes as tracking_routes
 from shop.tracking.links import Links
@@ -120,6 +122,13 @@ def tokens(settings: Settings) -> Tokens | None:
     )
 
 
+def rates(settings: Settings, redis: Redis) -> Rates | None:
+    """How much each client may ask for, if the operator limits that."""
+    if settings.rate_limit == OFF:
+        return None
+    return Rates(parse(settings.rate_limit), redis, settings.mongodb_prefix)
+
+
 def looks(settings: Settings) -> Looks:
     """How the tracking page looks, as the operator set it."""
     return Looks(settings.tiles_url, settings.tiles_attribution, settings.tracking_embed)
@@ -159,7 +168,12 @@ class Shop(containers.DeclarativeContainer):
     bus = platform.provided.bus
     own = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "shop")
     keys = providers.Singleton(Keys, own)
-    doors = providers.Singleton(Doors, keys, providers.Callable(tokens, settings))
+    doors = providers.Singleton(
+        Doors,
+        keys,
+        providers.Callable(tokens, settings),
+        providers.Callable(rates, settings, redis),
+    )
     signer = providers.Singleton(Signer, providers.Callable(partial, signing_keys, own))
 
     links = providers.Singleton(

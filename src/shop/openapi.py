@@ -44,6 +44,7 @@ PROBLEMS = {
     "413": "Too large",
     "415": "Not JSON",
     "422": "Not as the schema says, or an Idempotency-Key used with another body",
+    "429": "Asked too often: again after Retry-After seconds",
     "503": "Busy: the same request may succeed after Retry-After seconds",
 }
 
@@ -106,10 +107,10 @@ def _operation_id(row: Endpoint) -> str:
 def _problems(row: Endpoint) -> list[str]:
     """The statuses of its problems."""
     if row.scope == SIGNED:
-        return ["400", "404", "413", "415", "503"]
+        return ["400", "404", "413", "415", "429", "503"]
     if row.scope == LINK:
-        return ["404", "410", "503"]
-    found = ["401", "403", "422", "503"]
+        return ["404", "410", "429", "503"]
+    found = ["401", "403", "422", "429", "503"]
     if "{" in row.path:
         found.append("404")
     if row.method == "POST":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import limits
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -22,26 +23,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bus.currency import Currency
 from delivery.clock import TimeZone
 from delivery.tariff import BY_ZONE, DEFAULT, Tariff
-from shop import addresses
+from shop import addresses, lengths
 from shop.tariff_files import tariffs_of
 
 _PREFIX = "SHOP_"
 
+OFF = "off"
+
 
 class BadSettings(ValueError):
     """A setting is wrong. The message is one line that names each wrong variable."""
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d{1,8}(?:\.\d+)?) ?(?:(s|m|h|d)|(sec|min)|(second|minute|hour|day)s?)?")
-
-
-def _duration(value: Any) -> Any:
-    """Reads `30 min`, `1.5 h`, `90` (seconds); the rest goes to pydantic, which reads ISO 8601."""
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip().lower())):
-        unit = next(filter(None, match.groups()[1:]), "s")
-        return timedelta(**{_UNITS[unit[0]]: float(match[1])})
-    return value
 
 
 def _whole(value: Any) -> Any:
@@ -51,21 +42,12 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _sensible(value: timedelta) -> timedelta:
-    if not timedelta(0) < value <= timedelta(days=366):
-        raise ValueError("must be longer than nothing and no longer than a year")
-    return value
-
-
-def _short(value: timedelta) -> timedelta:
-    if not timedelta(0) <= value <= timedelta(minutes=1):
-        raise ValueError("must be no longer than a minute, or whoever stops the shop kills it")
-    return value
-
-
-def _near(value: timedelta) -> timedelta:
-    if value > timedelta(days=60):
-        raise ValueError("must be no longer than 60 days: a quote looks at every slot till then")
+def _rate(value: str) -> str:
+    if value != OFF:
+        try:
+            limits.parse(value)
+        except ValueError:
+            raise ValueError("must be such as `100/second` or `5000/minute`, or `off`") from None
     return value
 
 
@@ -139,7 +121,9 @@ KeySet = Annotated[
     Annotated[str, AfterValidator(_published)] | None, AfterValidator(_with_an_issuer)
 ]
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
+Duration = Annotated[timedelta, BeforeValidator(lengths.read), AfterValidator(lengths.sensible)]
+
+Notice = Annotated[timedelta, BeforeValidator(lengths.read), AfterValidator(lengths.short)]
 
 _LENGTH = TypeAdapter[timedelta](Duration)
 
@@ -211,7 +195,7 @@ class Settings(BaseSettings):
     tariff: Annotated[str, AfterValidator(_in_table)] = DEFAULT
 
     time_zone: TimeZone = "UTC"
-    slot_horizon: Annotated[Duration, AfterValidator(_near)] = timedelta(days=7)
+    slot_horizon: Annotated[Duration, AfterValidator(lengths.near)] = timedelta(days=7)
     slot_lead: Annotated[Duration, AfterValidator(_within_horizon)] = timedelta(hours=2)
 
     quote_validity: Duration = timedelta(minutes=15)
@@ -238,9 +222,8 @@ class Settings(BaseSettings):
 
     webhooks_allow_private: bool = False
 
-    drain_notice: Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_short)] = (
-        timedelta(seconds=2)
-    )
+    rate_limit: Annotated[str, AfterValidator(_rate)] = "10000/second"
+    drain_notice: Notice = timedelta(seconds=2)
 
 
 def load() -> Settings:

@@ -91,6 +91,10 @@ class Tokens:
         self._client_claim = client_claim
         self._verified: dict[bytes, Verified] = {}
 
+    def knows(self, token: str) -> bool:
+        """Whether it has been verified, and is remembered."""
+        return hashlib.sha256(token.encode()).digest() in self._verified
+
     async def holder(self, token: str) -> Sequence[Principal]:
         """Whoever holds the token, once for each scope it gives; raises `Unfit`."""
         if len(token) > MAX_LENGTH:

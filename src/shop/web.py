@@ -126,7 +126,7 @@ class Served:
         endpoint, asked = self._endpoint, ASKED.get()
         try:
             async with asyncio.timeout(PATIENCE + waits(request)):
-                principal = await self._doors.admitted(request, endpoint.scope)
+                principal = await self._doors.entered(request, endpoint.scope)
                 asked.client = principal.name
                 ask = await read(endpoint, request, principal, asked.traceparent)
                 if endpoint.media == EVENTS:
