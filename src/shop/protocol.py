@@ -5,8 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from bus.problems import Problem
 from bus.sse import LEAVING
@@ -14,6 +19,10 @@ from shop.leave import READINESS
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request before its body, at most: nobody needs a key to send them."""
+
+HEAD_WITHIN = 10.0
+"""Seconds in which the head of a request arrives, at most, the first one's from the connection
+on."""
 
 STALLED = 60.0
 """Seconds after which a connection is cut whose other end takes nothing of what waits for it."""
@@ -24,13 +33,21 @@ class Protocol(HttpToolsProtocol):
 
     _in_head = False
     _head = 0
+    _late: asyncio.TimerHandle | None = None
     _unsent = 0
     _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody is there, and is to say what they want."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(HEAD_WITHIN, self._refuse_if_late)
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head goes on and on."""
         super().data_received(data)
         if self._in_head:
+            if self._late is None:  # most heads come as a whole, and need no timer
+                self._late = self.loop.call_later(HEAD_WITHIN, self._refuse_if_late)
             self._head += len(data)
             if self._head > MAX_HEAD and not self.transport.is_closing():
                 detail = f"what stands before the body may have {MAX_HEAD} bytes: send less"
@@ -44,6 +61,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._in_head = False
+        self._forget_late()
         super().on_headers_complete()
         if READINESS in self.app_state and self.app_state[READINESS].draining:
             self.cycle.keep_alive = False  # who goes on here comes back to another process
@@ -67,8 +85,23 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
+        self._forget_late()
         self._forget_stall()
         super().connection_lost(exc)
+
+    def _refuse_if_late(self) -> None:
+        self._late = None
+        before = cast("RequestResponseCycle | None", self.cycle)
+        if before is not None and not before.response_complete:
+            self.transport.close()  # the answer to the request before it is on its way
+            return
+        detail = f"what stands before the body did not arrive within {HEAD_WITHIN:g} s: send it"
+        self._refuse(Problem(408, "too_slow", f"{detail} again"))
+
+    def _forget_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def _cut_if_stalled(self) -> None:
         unsent = self.transport.get_write_buffer_size()

@@ -18,6 +18,8 @@ from tests.waiting import soon
 
 CHUNK = b"x" * 100_000
 
+WHOLE = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
+
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
@@ -103,3 +105,44 @@ async def test_an_answer_is_made_no_faster_than_it_is_taken() -> None:
             await asyncio.sleep(0.1)
         assert app.sent * len(CHUNK) < 500_000
     await soon(app.cut.wait())
+
+
+class Quick:
+    """A short answer, after the whole body."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        head = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: sh", WHOLE + b"GET"])
+async def test_who_does_not_say_what_they_want_is_let_go_of(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN", 0.2)
+    async with served(Quick()) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(begun)
+        said = await soon(reader.read())
+        assert b"HTTP/1.1 408 Request Timeout\r\n" in said
+        assert b"application/problem+json" in said
+        assert said.startswith(b"HTTP/1.1 200") == begun.startswith(WHOLE)
+        writer.close()
+
+
+async def test_a_head_in_two_pieces_is_read_and_its_answer_may_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN", 0.2)
+    async with served(Quick()) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        for piece in (WHOLE[:20], WHOLE[20:-2] + b"Content-Length: 2\r\n\r\n"):
+            writer.write(piece)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)  # longer than a head may take: the body is another matter
+        writer.write(b"ok")
+        assert (await soon(reader.readline())).startswith(b"HTTP/1.1 200")
+        writer.close()
