@@ -89,7 +89,7 @@ class Log:
         writer, self._writer = self._writer, None
         if writer is not None:
             await self.run(writer.stop)
-        self._threads.shutdown(wait=True)
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do blocking database work off the event loop."""

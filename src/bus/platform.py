@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
@@ -18,6 +19,7 @@ from bus.context import Context
 from bus.dispatch import Bus, context_of, named
 from bus.doorbell import Doorbell
 from bus.envelope import Envelope
+from bus.faults import told
 from bus.gathered import Gathered
 from bus.keeping import ViewWork
 from bus.keyring import Keyring
@@ -47,8 +49,15 @@ from bus.transport import NoHandler, Transport
 D = TypeVar("D")
 H = TypeVar("H")
 
+Release = Callable[[], Awaitable[None]]
+
+STOPPED_WITHIN = 8.0
+"""Seconds that a platform takes to stop, at most."""
+
 ROTA = "/rota"
 """What a context's name is followed by when its work is to be shared out anew, on the doorbell."""
+
+log = structlog.get_logger(__name__)
 
 
 class Platform:
@@ -66,7 +75,7 @@ class Platform:
         self._prefix = prefix
         self._process = new_id()
         self._retries = retries
-        self._releases: list[Callable[[], Awaitable[None]]] = []
+        self._releases: list[Release] = []
         self._parked: list[Parking] = []
         self._kept: list[ViewWork[Any]] = []
         self.transport = transport
@@ -94,7 +103,7 @@ class Platform:
         self.contexts[name] = context
         return context
 
-    def at_stop(self, release: Callable[[], Awaitable[None]]) -> None:
+    def at_stop(self, release: Release) -> None:
         """Have something let go of last of all: connections to the world outside, say."""
         self._releases.append(release)
 
@@ -115,14 +124,25 @@ class Platform:
         self._pulse.start()
 
     async def stop(self) -> None:
-        """Stop in the order in which nothing is lost: readers, then what they write to."""
+        """Stop in the order in which nothing is lost: readers, then what they write to. Whatever
+        does not answer is left when `STOPPED_WITHIN` is over, as a crash would leave it."""
         contexts = self.contexts.values()
-        await self._pulse.stop()
-        await asyncio.gather(*(context.rota.stop() for context in contexts))
-        await self._doorbell.stop()
-        await asyncio.gather(*(context.feed.stop() for context in contexts))
-        await asyncio.gather(*(context.log.close() for context in contexts))
-        await asyncio.gather(*(release() for release in self._releases))
+        steps: dict[str, list[Release]] = {
+            "pulse": [self._pulse.stop],
+            "work": [context.rota.stop for context in contexts],
+            "doorbell": [self._doorbell.stop],
+            "feeds": [context.feed.stop for context in contexts],
+            "logs": [context.log.close for context in contexts],
+            "connections": self._releases,
+        }
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + STOPPED_WITHIN
+        for step, releases in steps.items():
+            stopping = [asyncio.create_task(let_go(step, release)) for release in releases]
+            if stopping:  # they are not cancelled: some would see their threads' work through first
+                _, late = await asyncio.wait(stopping, timeout=max(deadline - clock(), 0))
+                if late:
+                    log.warning("stop.out_of_time", step=step)
 
     def ask(self, context: str) -> None:
         """Have a context's readers look what is asked of them, here and elsewhere."""
@@ -253,6 +273,14 @@ class Platform:
                 await asyncio.gather(*under_way)
 
         return handle
+
+
+async def let_go(step: str, release: Release) -> None:
+    """Stop something; who cannot stops nobody else from doing so."""
+    try:
+        await release()
+    except Exception as error:
+        log.warning("stop.failed", step=step, error=told(error))
 
 
 def by_log(handlers: Mapping[type[Any], H]) -> dict[str, dict[type[Any], H]]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bus.faults import told
+from bus.leaving import Wake, leaving
 from bus.metrics import STREAMS
 from bus.tasks import ended
 
@@ -26,12 +27,7 @@ CHECKED = 4.0
 RETRY_MS = (2_000, 5_000)
 """Milliseconds after which who lost the stream comes back: not all of a thousand at once."""
 
-LEAVING = "leaving"
-"""Where a request's state holds the process's `Leaving`."""
-
 log = structlog.get_logger(__name__)
-
-Wake = Callable[[], None]
 
 
 class Telling(Protocol):
@@ -49,28 +45,6 @@ class Telling(Protocol):
 Listen = Callable[[Wake], AbstractAsyncContextManager[Telling]]
 """Begins to tell one listener, who is woken whenever there may be something new, until it is
 left."""
-
-
-class Leaving:
-    """Whether this process is about to end; who would go on for long is told, and ends too."""
-
-    def __init__(self) -> None:
-        self.begun = False
-        self._told: set[Wake] = set()
-
-    def begin(self) -> None:
-        """Tell everybody."""
-        self.begun = True
-        for wake in self._told:
-            wake()
-
-    def tell(self, wake: Wake) -> None:
-        """Call this when the process is about to end."""
-        self._told.add(wake)
-
-    def forget(self, wake: Wake) -> None:
-        """Call it no more."""
-        self._told.discard(wake)
 
 
 def event(name: str, data: bytes, id: str | None = None) -> bytes:
@@ -96,20 +70,19 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell it."""
         wake = asyncio.Event()
-        leaving: Leaving = scope.get("state", {}).get(LEAVING) or Leaving()
+        end = leaving(scope)
         gone = asyncio.create_task(_gone(receive, wake))
-        leaving.tell(wake.set)
         STREAMS.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _say(send, b"retry: %d\n\n" % random.randint(*RETRY_MS))
-            async with self._listen(wake.set) as telling:
-                await self._tell(telling, send, wake, lambda: gone.done() or leaving.begun)
+            with end.told(wake.set):
+                async with self._listen(wake.set) as telling:
+                    await self._tell(telling, send, wake, lambda: gone.done() or end.begun)
         except Exception as error:  # too late for another answer: who listens comes back
             log.warning("stream.broken", error=told(error))
         finally:
             STREAMS.dec()
-            leaving.forget(wake.set)
             await ended((gone,))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

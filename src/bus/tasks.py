@@ -33,5 +33,6 @@ async def in_thread(work: Callable[[], T]) -> T:
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
+        doing.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks
         await asyncio.wait((doing,))
         raise

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from bus.dispatch import Bus
+from bus.leaving import leaving
 from bus.messages import Done, NotFound, Page
 from bus.rest import Ask, Endpoint, answer, document, done, page, waits
 from delivery.contract import DeliveryDocument, GetDelivery
@@ -51,7 +52,11 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             return found
         order_id, version = found.answer.order_id, found.answer.version
         query = AwaitOrder(order_id=order_id, seconds=seconds, version=version)
-        settled = await bus.ask(query, ask.envelope)
+        try:
+            async with leaving(ask.http.scope).timeout(0):
+                settled = await bus.ask(query, ask.envelope)
+        except TimeoutError:  # the process is about to end: so does the wait
+            settled = await bus.ask(query.model_copy(update={"seconds": 0}), ask.envelope)
         return Done(answer=settled, position=found.position, repeated=found.repeated)
 
     async def quote(ask: Ask) -> Response:

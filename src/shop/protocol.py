@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from bus.leaving import LEAVING
 from bus.problems import Problem
-from bus.sse import LEAVING
 from shop.leave import READINESS
 
 MAX_HEAD = 64 * 1024
@@ -24,8 +24,9 @@ HEAD_WITHIN = 10.0
 """Seconds in which the head of a request arrives, at most, the first one's from the connection
 on."""
 
-STALLED = 60.0
-"""Seconds after which a connection is cut whose other end takes nothing of what waits for it."""
+STALLED, LAST = 60.0, 5.0
+"""Seconds after which a connection is cut whose other end takes nothing of what waits for it; and
+once the process is about to end."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -70,13 +71,14 @@ class Protocol(HttpToolsProtocol):
         """The process is about to end: those who would go on for long are told."""
         if LEAVING in self.app_state:
             self.app_state[LEAVING].begin()
+        if self._stalled is not None:
+            self._watch(LAST)
         super().shutdown()
 
     def pause_writing(self) -> None:
         """More waits to be sent than fits: see that it gets less."""
         super().pause_writing()
-        self._unsent = self.transport.get_write_buffer_size()
-        self._stalled = self.loop.call_later(STALLED, self._cut_if_stalled)
+        self._watch(STALLED)
 
     def resume_writing(self) -> None:
         """It fits again."""
@@ -104,12 +106,16 @@ class Protocol(HttpToolsProtocol):
             self._late = None
 
     def _cut_if_stalled(self) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent >= self._unsent:
+        if self.transport.get_write_buffer_size() >= self._unsent:
             self.transport.abort()
-            return
-        self._unsent = unsent
-        self._stalled = self.loop.call_later(STALLED, self._cut_if_stalled)
+        else:
+            self._watch(STALLED)
+
+    def _watch(self, seconds: float) -> None:
+        """Cut the connection if nothing is taken within so many seconds."""
+        self._forget_stall()
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(seconds, self._cut_if_stalled)
 
     def _forget_stall(self) -> None:
         if self._stalled is not None:

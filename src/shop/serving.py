@@ -30,10 +30,11 @@ from shop.protocol import Protocol
 from shop.running import assembled
 from shop.settings import Settings, load
 from shop.vitals import vitals
-from shop.web import application, at_work
+from shop.web import LAST, application, at_work
 
-DRAIN = 10
-"""Seconds that requests under way have to end when the process is told to stop."""
+DRAIN = int(LAST) + 2
+"""Seconds after which requests under way are cut off when the process is told to stop: longer than
+it takes to answer them, one way or another."""
 
 
 class Taken(OSError):

@@ -20,10 +20,10 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from bus.faults import told
+from bus.leaving import LEAVING, Leaving, leaving
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import EVENTS, Endpoint, read, waits
-from bus.sse import LEAVING, Leaving
 from shop.asked import ASKED
 from shop.doors import Doors
 from shop.leave import Lifespan
@@ -36,13 +36,18 @@ log = structlog.get_logger(__name__)
 PATIENCE = 25.0
 """Seconds after which a request is answered with 503, besides those that it asked to wait."""
 
+LAST = 8.0
+"""Seconds after which it is, once the process is about to end, whatever it asked to wait."""
+
 LOOK = 2.0
 """Seconds that a look at a key may take while its stream waits."""
 
-AWAY = (
-    "the database did not answer in time. What was asked may be done or not: send it again with the"
-    " same Idempotency-Key, and it is done once"
+AGAIN = (
+    "What was asked may be done or not: send it again with the same Idempotency-Key, and it is done"
+    " once"
 )
+AWAY = f"the database did not answer in time. {AGAIN}"
+ENDS = f"this process is about to end, and was not done in time. {AGAIN}"
 
 
 def application(
@@ -123,9 +128,9 @@ class Served:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        endpoint, asked = self._endpoint, ASKED.get()
+        endpoint, asked, end = self._endpoint, ASKED.get(), leaving(request.scope)
         try:
-            async with asyncio.timeout(PATIENCE + waits(request)):
+            async with end.timeout(LAST, PATIENCE + waits(request)):
                 principal = await self._doors.entered(request, endpoint.scope)
                 asked.client = principal.name
                 ask = await read(endpoint, request, principal, asked.traceparent)
@@ -134,6 +139,8 @@ class Served:
                 return await endpoint.call(ask)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody is there to read it
+        except TimeoutError as error:
+            return failed(away(ENDS) if end.begun else error)
         except Exception as error:
             return failed(error)
 
@@ -149,12 +156,17 @@ class Served:
         return True
 
 
+def away(detail: str) -> Problem:
+    """The problem of whoever may find what they need when they come again."""
+    return Problem(503, "busy", detail, headers={"Retry-After": "2"})
+
+
 def failed(error: Exception) -> Response:
     """The answer to a request that could not be served, whatever it was."""
     trace_id = ASKED.get().trace_id
     if isinstance(error, PyMongoError | TimeoutError):
         log.warning("request.database_away", error=told(error))
-        return Problem(503, "busy", AWAY, headers={"Retry-After": "2"}).response(trace_id)
+        return away(AWAY).response(trace_id)
     return (problem_of(error) or our_fault(error, trace_id)).response(trace_id)
 
 

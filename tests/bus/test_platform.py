@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 
 from bus import feed as feeds
-from bus import rota, timers
+from bus import platform, rota, timers
 from bus.envelope import Envelope
 from bus.leases import Leases
 from bus.messages import Command, Done, Event, Model, Refused, now
@@ -304,9 +304,39 @@ async def test_a_platform_stops_at_any_moment(start: Start) -> None:
         await soon(shop.platform.stop())
         await asyncio.gather(*sent, return_exceptions=True)
 
-        held = {"owner": {"$ne": None}}
-        assert shop.tills.database["readers"].count_documents(held) == 0
-        assert shop.books.database["readers"].count_documents(held) == 0
+        assert held(shop) == 0
+
+
+async def test_whoever_does_not_let_go_keeps_a_platform_from_stopping_no_longer_than_it_may(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = []
+
+    async def release() -> None:
+        released.append("another")
+
+    async def fail() -> None:
+        raise OSError("nobody there")
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    shop: Replica = await start()
+    await eventually(lambda: held(shop))
+    for each in (fail, hang, release):
+        shop.platform.at_stop(each)
+    monkeypatch.setattr(platform, "STOPPED_WITHIN", 1.0)
+    await soon(shop.platform.stop(), within=5)
+
+    assert released == ["another"]
+    assert held(shop) == 0
+
+
+def held(shop: Replica) -> int:
+    """How many partitions are worked on."""
+    owned = {"owner": {"$ne": None}}
+    homes = (shop.tills.database, shop.books.database)
+    return sum(home["readers"].count_documents(owned) for home in homes)
 
 
 async def test_a_platform_that_works_has_no_faults_and_one_that_stopped_has(start: Start) -> None:

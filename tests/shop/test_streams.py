@@ -12,8 +12,8 @@ import pytest
 
 from bus import sse
 from bus.envelope import Envelope
+from bus.leaving import LEAVING, Leaving
 from bus.messages import Busy
-from bus.sse import LEAVING, Leaving
 from delivery import arrival
 from delivery.contract import AwaitDelivery
 from shop.tracking import watch

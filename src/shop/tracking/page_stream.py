@@ -8,8 +8,9 @@ from functools import partial
 from weakref import WeakKeyDictionary
 
 from bus.dispatch import Bus
+from bus.leaving import Wake
 from bus.messages import Document, NotFound
-from bus.sse import Wake, event
+from bus.sse import event
 from delivery.contract import GetDelivery
 from ordering.contract import GetOrder
 from shop.tracking.page import Looks, parts

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from bus.dispatch import Bus
-from bus.sse import Wake, event
+from bus.leaving import Wake
+from bus.sse import event
 from ordering.contract import FollowOrder
 from shop.tracking.place import Place
 from shop.tracking.watch import State, Watch, Watches

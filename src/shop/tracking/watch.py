@@ -13,8 +13,8 @@ import structlog
 
 from bus.dispatch import Bus
 from bus.faults import told
+from bus.leaving import Wake
 from bus.messages import Document, Query
-from bus.sse import Wake
 from delivery.contract import AwaitDelivery, Status
 from ordering.contract import TERMINAL, FollowOrder, OrderDocument
 

@@ -1,0 +1,46 @@
+"""The end of a process, as those hear of it who would go on for long."""
+
+import asyncio
+
+import pytest
+
+from bus.leaving import Leaving
+from tests.waiting import soon
+
+
+async def waited(leaving: Leaving, last: float, otherwise: float | None = None) -> None:
+    async with leaving.timeout(last, otherwise):
+        await asyncio.Event().wait()
+
+
+async def test_who_waits_without_a_limit_has_one_once_the_end_begins() -> None:
+    leaving = Leaving()
+    waiting = asyncio.create_task(waited(leaving, 0))
+    await asyncio.sleep(0)
+    leaving.begin()
+    leaving.begin()  # each connection says so
+    with pytest.raises(TimeoutError):
+        await soon(waiting)
+
+
+async def test_who_comes_later_waits_no_longer_than_those_before() -> None:
+    leaving = Leaving()
+    leaving.begin()
+    with pytest.raises(TimeoutError):
+        await soon(waited(leaving, 0.01, 60))
+
+
+async def test_the_end_of_a_process_gives_nobody_more_time() -> None:
+    leaving = Leaving()
+    waiting = asyncio.create_task(waited(leaving, 60, 0.05))
+    await asyncio.sleep(0)
+    leaving.begin()
+    with pytest.raises(TimeoutError):
+        await soon(waiting)
+
+
+async def test_who_was_done_before_hears_nothing_of_it() -> None:
+    leaving = Leaving()
+    async with leaving.timeout(0):
+        pass
+    leaving.begin()
