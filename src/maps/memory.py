@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from bus.batch import Batch
 from bus.cache import Cache
 from bus.faults import told
+from bus.metrics import BREAKER_OPEN
 from bus.messages import now
 from bus.mongo import Document
 from bus.tasks import ended, in_thread
@@ -53,6 +54,7 @@ class Memory:
         self._collection = database["answers"]
         self._cache = cache
         self._breaker = Breaker(failures=1, cool_down=COOL_DOWN)
+        self._open = BREAKER_OPEN.labels("maps_memory")
         self._recall = Batch(self._recall_many)
         self._store = Batch(self._store_many)
         self._storing: set[asyncio.Task[None]] = set()
@@ -93,7 +95,7 @@ class Memory:
         except (PyMongoError, TimeoutError) as error:
             self._away(error)
             return {}
-        self._breaker.succeeded()
+        self._back()
         await self._cache.keep({each["_id"]: (each["body"], each["until"]) for each in stored})
         return {each["_id"]: each["body"] for each in stored}
 
@@ -103,7 +105,7 @@ class Memory:
         if self._breaker.admits():
             try:
                 await in_thread(lambda: self._write(entries))
-                self._breaker.succeeded()
+                self._back()
             except PyMongoError as error:
                 self._away(error)
         return [None] * len(kept)
@@ -124,6 +126,11 @@ class Memory:
             ordered=False,
         )
 
+    def _back(self) -> None:
+        self._breaker.succeeded()
+        self._open.set(self._breaker.open)
+
     def _away(self, error: Exception) -> None:
         self._breaker.failed()
+        self._open.set(self._breaker.open)
         log.warning("maps.memory_away", seconds=COOL_DOWN, error=told(error))

@@ -58,6 +58,8 @@ WEBHOOKS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+for _outcome in ("taken", "failed", "given_up", "disabled"):
+    WEBHOOKS.labels(_outcome)  # at 0 from the start: else the first is no increase
 
 BUILD = Gauge(
     "storefold_build_info",

@@ -17,6 +17,7 @@ from maps.memory import Answers, Memory
 from maps.osrm import OsrmRouter
 from maps.outside import AT_ONCE, LARGEST, PATIENCE
 from maps.roads import Roads
+from tests.counting import figure
 from tests.listening import Talk, listening
 from tests.maps.doors import ESCHEN, SCHAAN, VADUZ
 
@@ -207,6 +208,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
         for _ in range(5):
             assert await ask() == "builtin"
         assert server.calls == FAILURES, "it is not asked"
+        assert figure("storefold_breaker_open", breaker="osrm") == 1
 
         clock.now += 10
         assert set(await asyncio.gather(*(ask() for _ in range(5)))) == {"builtin"}
@@ -219,6 +221,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
         assert [line["event"] for line in logs] == ["maps.osrm_is_back"]
         server.says = http(b"oops", "404 Not Found")
         assert not breaker.open
+        assert figure("storefold_breaker_open", breaker="osrm") == 0
 
 
 async def test_a_crowd_of_questions_waits_for_its_turn_and_is_answered() -> None:
