@@ -8,10 +8,20 @@ says; counters and histograms are added up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 """All instruments of this process."""
+
+
+def from_zero(counter: Counter, *values: str, last: Iterable[str]) -> None:
+    """Show a counter before it counts: else its first is an increase for nobody. `last` are the
+    values of its last label."""
+    for each in last:
+        counter.labels(*values, each)
+
 
 APPEND_SECONDS = Histogram(
     "storefold_append_seconds",
@@ -136,6 +146,22 @@ BREAKER_OPEN = Gauge(
     ["breaker"],
     registry=REGISTRY,
     multiprocess_mode="livemax",
+)
+
+REMEMBERED = Counter(
+    "storefold_maps_remembered",
+    "Answers of maps looked for before a service outside is asked, by where they were: redis,"
+    " mongodb, nowhere",
+    ["where"],
+    registry=REGISTRY,
+)
+
+OUTSIDE = Counter(
+    "storefold_maps_questions",
+    "Questions to a service of maps outside: answered, declined (it does not answer such a"
+    " question), failed, unasked (its breaker is open)",
+    ["service", "outcome"],
+    registry=REGISTRY,
 )
 
 STREAMS = Gauge(

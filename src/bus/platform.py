@@ -33,7 +33,9 @@ from bus.metrics import (
     PARKED,
     PARTITIONS_HELD,
     QUEUE,
+    RETRIES,
     STUCK,
+    from_zero,
 )
 from bus.parked import make_indexes
 from bus.parking import Parking
@@ -258,6 +260,7 @@ class Platform:
         self._add_reader(name, home, source, chunks)
 
     def _add_reader(self, name: str, home: Context, source: Context, work: Work) -> None:
+        from_zero(RETRIES, name, last=("outage", "failure"))
         home.readers.append(Reader(name, source.feed, work, lambda: self.bus.crowded))
 
     def _obey(self, policy: Policy, reader: str) -> Callable[[Any, Envelope[Any]], Any]:

@@ -20,7 +20,7 @@ from bus.gathered import Gather, Seen
 from bus.here import Here, enter, leave
 from bus.leases import Lease
 from bus.messages import Busy, Command, Refused, derived_id, now
-from bus.metrics import TIMERS
+from bus.metrics import TIMERS, from_zero
 from bus.mongo import durable
 from bus.policies import CallOff, Later, Schedule
 from bus.tasks import ended
@@ -55,6 +55,7 @@ class Timers:
     ) -> None:
         self.name = f"{context}.timers"
         self._context = context
+        from_zero(TIMERS, context, last=("done", "refused", "waits", "failed"))
         self._collection = durable(database["timers"])
         self._valid = valid
         self._transport = transport

@@ -26,7 +26,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from bus.commits import Commit
 from bus.faults import told
 from bus.messages import Busy
-from bus.metrics import APPEND_BATCH, APPEND_SECONDS, APPENDS, EVENTS, UNCERTAIN
+from bus.metrics import APPEND_BATCH, APPEND_SECONDS, APPENDS, EVENTS, UNCERTAIN, from_zero
 from bus.mongo import Document, numbered
 from bus.pending import Conflict, Pending, Repeated
 
@@ -70,6 +70,8 @@ class Writer:
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
         self._latency = APPEND_SECONDS.labels(context)
         self._batch = APPEND_BATCH.labels(context)
+        from_zero(APPENDS, context, last=("committed", "conflict", "repeated", "failed"))
+        from_zero(UNCERTAIN, last=(context,))
         self._head: int | None = None
         self._taken: set[tuple[str, int]] = set()  # what others wrote last, as far as it is known
         self._loop = asyncio.get_running_loop()

@@ -20,8 +20,8 @@ from pymongo.errors import PyMongoError
 from bus.batch import Batch
 from bus.cache import Cache
 from bus.faults import told
-from bus.metrics import BREAKER_OPEN
 from bus.messages import now
+from bus.metrics import BREAKER_OPEN, REMEMBERED
 from bus.mongo import Document
 from bus.tasks import ended, in_thread
 from maps.breaker import Breaker
@@ -55,6 +55,8 @@ class Memory:
         self._cache = cache
         self._breaker = Breaker(failures=1, cool_down=COOL_DOWN)
         self._open = BREAKER_OPEN.labels("maps_memory")
+        places = ("redis", "mongodb", "nowhere")
+        self._in_redis, self._in_mongodb, self._nowhere = map(REMEMBERED.labels, places)
         self._recall = Batch(self._recall_many)
         self._store = Batch(self._store_many)
         self._storing: set[asyncio.Task[None]] = set()
@@ -83,8 +85,12 @@ class Memory:
         cached = await self._cache.recall(keys)
         found = {key: body for key, body in zip(keys, cached, strict=True) if body is not None}
         missing = [key for key in keys if key not in found]
+        self._in_redis.inc(len(found))
         if missing and self._breaker.admits():
-            found |= await self._look_up(missing)
+            stored = await self._look_up(missing)
+            self._in_mongodb.inc(len(stored))
+            found |= stored
+        self._nowhere.inc(len(keys) - len(found))
         return [found] * len(questions)
 
     async def _look_up(self, keys: list[str]) -> Answers:

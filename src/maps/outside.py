@@ -16,7 +16,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bus.faults import told
-from bus.metrics import BREAKER_OPEN
+from bus.metrics import BREAKER_OPEN, OUTSIDE
 from bus.tracing import carried
 from maps.breaker import Breaker
 from maps.router import Unanswered
@@ -100,6 +100,8 @@ class Outside:
         self._pauses = pauses
         self._breaker = breaker or Breaker()
         self._open = BREAKER_OPEN.labels(name)
+        outcomes = ("answered", "declined", "failed", "unasked")
+        self._counts = {outcome: OUTSIDE.labels(name, outcome) for outcome in outcomes}
         self._free = asyncio.Semaphore(AT_ONCE)
         self._http = httpx.AsyncClient(
             base_url=base,
@@ -140,18 +142,19 @@ class Outside:
         how: Mapping[str, Any],
     ) -> T:
         if not self._breaker.admits():
+            self._counts["unasked"].inc()
             raise Unanswered(f"{self._name} is not asked at the moment, for it has failed")
         try:
             async with asyncio.timeout(patience):
                 answer = await self._insist(method, path, patience / 2, how)
             found = read(answer)
         except Declined as error:
-            self._answered()
+            self._answered("declined")
             self._warn("declined", why=str(error))
             raise Unanswered(f"{self._name} declined: {error}") from None
         except (httpx.HTTPError, OSError, TimeoutError, Nonsense, ValidationError) as error:
             raise self._failed(reason(error, patience)) from None
-        self._answered()
+        self._answered("answered")
         return found
 
     async def _insist(
@@ -178,13 +181,15 @@ class Outside:
                     raise Nonsense(f"it answered with more than {LARGEST:,} bytes")
             return Answer(response.status_code, bytes(body))
 
-    def _answered(self) -> None:
+    def _answered(self, outcome: str) -> None:
+        self._counts[outcome].inc()
         if self._breaker.open:
             self._warn("is_back")
         self._breaker.succeeded()
         self._open.set(False)
 
     def _failed(self, why: str) -> Unanswered:
+        self._counts["failed"].inc()
         self._breaker.failed()
         self._open.set(self._breaker.open)
         self._warn("failed", why=why, breaker="open" if self._breaker.open else "closed")

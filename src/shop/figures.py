@@ -19,6 +19,8 @@ from bus.messages import now
 from bus.metrics import REGISTRY
 from bus.platform import Platform
 from ordering.contract import Status
+from shop.webhooks.notices import Notices
+from shop.webhooks.registry import Registry
 
 SELDOM = 30.0
 """Seconds between two countings, at least."""
@@ -56,9 +58,17 @@ TROUBLE = _gauge(
 TIMERS_OVERDUE = _gauge(
     "storefold_timers_overdue", "Timers that should have fired a minute ago", "context"
 )
+ENDPOINTS = _gauge(
+    "storefold_webhook_endpoints",
+    "Endpoints of webhooks: open, or disabled, by the shop or by a person",
+    "state",
+)
+WEBHOOKS_LATE = _gauge(
+    "storefold_webhooks_late", "Messages that an endpoint should have been told a minute ago"
+)
 COUNTED = _gauge(
     "storefold_counted_timestamp_seconds",
-    "When orders, payments and timers were last counted, as Unix time",
+    "When orders, payments, timers and webhooks were last counted, as Unix time",
 )
 
 log = structlog.get_logger(__name__)
@@ -104,9 +114,11 @@ class Figures:
         began = time.monotonic()
         try:
             with pymongo.timeout(WITHIN):
-                await asyncio.to_thread(self._look)
+                async with asyncio.timeout(WITHIN):
+                    await asyncio.to_thread(self._look)
+                    await self._webhooks()
             COUNTED.set(time.time())
-        except PyMongoError as error:
+        except (PyMongoError, TimeoutError) as error:
             log.warning("figures.cannot_count", error=told(error))
         finally:
             ended = time.monotonic()
@@ -127,6 +139,16 @@ class Figures:
             for trouble in ("unknown", "failed"):
                 found = views["payments"].count_documents({"doc.trouble": trouble})
                 TROUBLE.labels(trouble).set(found)
+
+    async def _webhooks(self) -> None:
+        """Who is told, as this process has heard, and how late that is."""
+        if (home := self._platform.contexts.get("webhooks")) is None:
+            return
+        endpoints = await Registry(home.streams).known()
+        open_ = [id for id, endpoint in endpoints.items() if endpoint.disabled is None]
+        ENDPOINTS.labels("open").set(len(open_))
+        ENDPOINTS.labels("disabled").set(len(endpoints) - len(open_))
+        WEBHOOKS_LATE.set(await Notices(home.database).late(open_, now() - OVERDUE))
 
     def _views(self) -> Iterator[tuple[str, Any]]:
         for context in self._platform.contexts.values():

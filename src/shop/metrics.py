@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from bus.metrics import REGISTRY
+from bus.metrics import REGISTRY, from_zero
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder where several workers keep their figures; it is
@@ -58,8 +58,7 @@ WEBHOOKS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-for _outcome in ("taken", "failed", "given_up", "disabled"):
-    WEBHOOKS.labels(_outcome)  # at 0 from the start: else the first is no increase
+from_zero(WEBHOOKS, last=("taken", "failed", "given_up", "disabled"))
 
 BUILD = Gauge(
     "storefold_build_info",

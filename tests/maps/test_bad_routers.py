@@ -17,7 +17,7 @@ from maps.memory import Answers, Memory
 from maps.osrm import OsrmRouter
 from maps.outside import AT_ONCE, LARGEST, PATIENCE
 from maps.roads import Roads
-from tests.counting import figure
+from tests.counting import Figures, figure
 from tests.listening import Talk, listening
 from tests.maps.doors import ESCHEN, SCHAAN, VADUZ
 
@@ -195,6 +195,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
     server = Server(http(b"oops", "404 Not Found"))
     clock = Clock()
     breaker = Breaker(clock=clock)
+    figures = Figures()
     async with roads(server.talk, breaker=breaker) as router:
 
         async def ask() -> str:
@@ -222,6 +223,11 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
         server.says = http(b"oops", "404 Not Found")
         assert not breaker.open
         assert figure("storefold_breaker_open", breaker="osrm") == 0
+        assert figures.grown("storefold_maps_questions_total", "service", "outcome") == {
+            ("osrm", "answered"): 1,
+            ("osrm", "failed"): FAILURES + 1,
+            ("osrm", "unasked"): 5,
+        }
 
 
 async def test_a_crowd_of_questions_waits_for_its_turn_and_is_answered() -> None:

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from redis.asyncio import Redis
 
+from bus import cache as caches
 from bus.cache import Cache
 from bus.messages import Position
 from maps import memory as memories
@@ -20,6 +21,7 @@ from maps.contract import Leg, Way
 from maps.memory import LARGEST, PATIENCE, Memory
 from maps.roads import Roads
 from maps.router import Matrix, Unanswered
+from tests.counting import Figures
 from tests.maps.doors import BALZERS, ESCHEN, PLANKEN, SCHAAN, SEA, VADUZ
 from tests.waiting import eventually, soon
 
@@ -154,6 +156,22 @@ async def test_a_redis_that_has_lost_all_is_filled_again(
         keys = await redis.keys("test:maps:*")
         assert len(keys) == 2
         assert all([0 < await redis.ttl(key) <= 24 * 3600 for key in keys])
+
+
+async def test_where_an_answer_was_is_counted(
+    memory: Memory, database: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "TIMEOUT", 10.0)
+    figures = Figures()
+    memory.keep({"maps:a": b"1", "maps:b": b"2"}, timedelta(hours=1))
+    await stored(database, 2)
+    await memory.recall(["maps:a", "maps:nobody-knows"])
+    await Memory(database, Cache(None, "test")).recall(["maps:a", "maps:b", "maps:c"])
+    assert figures.grown("storefold_maps_remembered_total", "where") == {
+        ("redis",): 1,
+        ("mongodb",): 2,
+        ("nowhere",): 2,
+    }
 
 
 async def test_it_is_forgotten_in_time(memory: Memory, database: Mongo) -> None:

@@ -206,14 +206,14 @@ async def test_of_several_workers_it_shows_the_sum_and_a_dead_one_is_in_it(house
         for _ in range(asked):
             await got(running.address, "/nowhere")
 
-        async def settled() -> dict[tuple[str, ...], float] | None:
+        async def settled() -> Any:
             found = await samples(running.address)
             shared = found.get(("storefold_reader_partitions", READER)) == PARTITIONS
             alone = found["storefold_http_requests_in_flight",] == 1  # this one
             return found if shared and alone and len(at_work(found)) == 2 else None
 
-        found = await eventually(settled)
-        assert found and found[NOWHERE] == asked
+        found: dict[tuple[str, ...], float] = await eventually(settled)
+        assert found[NOWHERE] == asked
         dead, _ = at_work(found)
         os.kill(dead, signal.SIGKILL)
 

@@ -6,6 +6,7 @@ anew from the log for each attempt. So nothing personal is kept twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,6 +149,11 @@ class Notices:
         """How many of an endpoint's are so, after so many failed attempts at least."""
         wanted = {"endpoint": endpoint_id, "state": state, "attempts": {"$gte": attempts}}
         return await in_thread(lambda: self._collection.count_documents(wanted))
+
+    async def late(self, endpoint_ids: Sequence[str], since: datetime) -> int:
+        """How many of these endpoints' were due before then."""
+        wanted = {"endpoint": {"$in": list(endpoint_ids)}, "due": {"$lt": since}}
+        return await asyncio.to_thread(lambda: self._collection.count_documents(wanted))
 
     async def last_taken(self, endpoint_id: str) -> datetime | None:
         """When an endpoint took the latest that it has taken."""
