@@ -39,11 +39,12 @@ test: $(READY) $(OSRM)
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY) $(OSRM)
-	$(BIN)/python -m pytest tests/faults tests/journeys -m long -s
+	$(BIN)/python -m pytest tests/faults tests/journeys -m long -s --deselect tests/journeys/test_strangers.py
 
-# Whatever happens to money, in other orders each time.
+# Whatever happens to money, and whatever strangers ask, in other orders each time; FUZZ_SEED=... repeats what these asked,
+# FUZZ_SECONDS=... gives them more time than five minutes.
 fuzz: $(READY)
-	$(BIN)/python -m pytest tests/payment/test_money_machine.py -m long
+	$(BIN)/python -m pytest tests/payment/test_money_machine.py tests/journeys/test_strangers.py -m long
 
 check: $(READY)
 	$(BIN)/ruff check $(CODE)

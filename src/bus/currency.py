@@ -31,6 +31,6 @@ def _listed(code: str) -> str:
 Currency = Annotated[
     str,
     AfterValidator(_listed),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"}),
+    WithJsonSchema({"type": "string", "enum": sorted(PLACES), "description": "ISO 4217"}),
 ]
 """The code of a currency that has a minor unit."""

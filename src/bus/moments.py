@@ -11,6 +11,12 @@ from bus.model import Model
 
 LONGEST = timedelta(days=7)
 
+DATE = (
+    r"([2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
+    r"-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+)
+"""A date that somebody may mean: between the years 2000 and 9999."""
+
 
 def _in_utc(moment: datetime) -> datetime:
     if not 2000 <= moment.year < 9999:
@@ -19,7 +25,11 @@ def _in_utc(moment: datetime) -> datetime:
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    Field(json_schema_extra={"pattern": f"^{DATE}[Tt]"}),
+]
 """A time that says its offset, in UTC and whole milliseconds from here on, as events keep it."""
 
 

@@ -192,17 +192,15 @@ def from_query(endpoint: Endpoint, http: HttpRequest) -> Message:
 def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
     """The message in a path and a JSON body. The path's parameters are no fields of the body."""
     fields = strictly(body or b"{}") if http.path_params else strictly(body)
-    if http.path_params:
-        if isinstance(fields, dict):
-            for name in http.path_params:
-                if name in fields:
-                    raise Problem(
-                        422, "invalid", f"{name} is in the path already", errors=[twice(name)]
-                    )
-            fields |= http.path_params
-        body = json.dumps(fields).encode()
+    if http.path_params and isinstance(fields, dict):
+        for name in http.path_params:
+            if name in fields:
+                raise Problem(
+                    422, "invalid", f"{name} is in the path already", errors=[twice(name)]
+                )
+        fields |= http.path_params
     try:
-        return endpoint.message.model_validate_json(body)
+        return endpoint.message.model_validate_json(json.dumps(fields))
     except ValidationError as error:
         raise unreadable(error) from None
 
@@ -249,7 +247,11 @@ async def body_of(http: HttpRequest) -> bytes:
     return b"".join(parts)
 
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY = r"^[!-~]{1,255}$"
+"""An Idempotency-Key."""
+
+VERSION = r'^(\*|"([0-9]{1,15})(-[0-9a-f]{1,16})?")$'
+"""An If-Match: an entity tag as it came, or `*`."""
 
 
 def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
@@ -263,7 +265,7 @@ def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
                 "send an Idempotency-Key, so that a retry is recognised",
             )
         return None
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(KEY, key):
         raise Problem(
             400,
             "idempotency_key_unfit",
@@ -276,11 +278,11 @@ def if_match(http: HttpRequest) -> int | None:
     """The version in If-Match, if one is named; raises `Problem` 412 for a tag no order ever
     had."""
     tag = http.headers.get("if-match")
-    if tag is None or tag == "*":
+    if tag is None:
         return None
-    version = re.fullmatch(r'"(\d{1,15})(?:-[0-9a-f]{1,16})?"', tag)
-    if version is None:
+    found = re.fullmatch(VERSION, tag)
+    if found is None:
         raise Problem(
             412, "stale_version", f"{tag} is no version of an order: send its ETag as it came"
         )
-    return int(version[1])
+    return int(found[2]) if found[2] else None

@@ -52,7 +52,7 @@ def strictly(body: bytes) -> Any:
         faults = list(islice(_faults(_SLOW.decode(text)), MAX_ERRORS))
         if faults:
             raise misfit([{**fault, "message": _MESSAGES[fault["code"]]} for fault in faults])
-        return json.loads(text)
+        return json.loads(text, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "malformed", f"the body is not JSON: {error}") from None
 
@@ -69,8 +69,14 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else MAX_INTEGER + 1
 
 
-_QUICK = json.JSONDecoder(object_pairs_hook=_once)
-_SLOW = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_integer)
+def _number(digits: str) -> int | float:
+    """A number with a point or an exponent; 2.0 is the integer 2, as JSON Schema has it."""
+    number = float(digits)
+    return int(number) if number.is_integer() and abs(number) <= MAX_INTEGER else number
+
+
+_QUICK = json.JSONDecoder(object_pairs_hook=_once, parse_float=_number)
+_SLOW = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=_number, parse_int=_integer)
 
 
 def _faults(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[dict[str, str]]:

@@ -64,7 +64,7 @@ class Window:
         wanted = asked(query, now())
         ids = await self.search.find(wanted)
         if ids is None:
-            raise Invalid(
+            raise NotFound(
                 "unknown_product",
                 f"there is no product {query.starting_after} to start after: take the "
                 "product_id of the last one on the page before",

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from pydantic import (
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -13,6 +14,7 @@ from pydantic import (
 )
 
 from bus.messages import (
+    DATE,
     Address,
     Command,
     Done,
@@ -28,7 +30,15 @@ from bus.messages import (
 from delivery.clock import TimeZone
 from delivery.contract import DeliveryDocument, Proof, Scan, Status
 
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(9999, 1, 1))]
+Day = Annotated[
+    date,
+    Field(
+        ge=date(2000, 1, 1),
+        lt=date(9999, 1, 1),
+        json_schema_extra={"pattern": f"^{DATE}$"},
+    ),
+]
+"""A day that somebody may mean."""
 
 CarrierName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,79}$")]
 """What a key of scope `carrier` is called."""
@@ -41,6 +51,13 @@ class RecordCheckpoint(Command[Done[DeliveryDocument]], name="delivery.RecordChe
     Refused with `unknown_delivery`, `checkpoint_in_future`, `delivery_ended` or
     `too_many_checkpoints`.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"status": {"const": "delivered"}}},
+            "else": {"properties": {"proof": {"type": "null"}}},
+        }
+    )
 
     delivery_id: Id
     status: Scan

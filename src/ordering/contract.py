@@ -6,7 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from bus.messages import (
     ERASED,
@@ -58,6 +65,13 @@ class Means(Model):
 
     With `use_credit`, the buyer's store credit pays first and the card what is left.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"method": {"const": "card"}}},
+            "then": {"properties": {"token": {"type": "string"}}, "required": ["token"]},
+        }
+    )
 
     method: Method
     token: Annotated[Text, Personal(ERASED)] | None = Field(default=None, validate_default=True)

@@ -28,7 +28,8 @@ from shop.asked import ASKED
 from shop.doors import Doors
 from shop.leave import Lifespan
 from shop.observed import Observed
-from shop.openapi import openapi, page
+from shop.openapi.document import openapi
+from shop.openapi.page import page
 from shop.vitals import OPEN, vitals
 
 log = structlog.get_logger(__name__)

@@ -67,6 +67,14 @@ def test_what_only_looks_doubtful_is_taken(value: Any) -> None:
     assert strictly(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
+def test_an_integer_may_be_written_as_any_number_is() -> None:
+    found = strictly(b'[2.0, 1e2, -0.0, 2.5, 1E300, 9007199254740991.0, "2.0"]')
+    assert [type(each) for each in found] == [int, int, int, float, float, int, str]
+    assert found == [2, 100, 0, 2.5, 1e300, MAX_INTEGER, "2.0"]
+    doubtful = strictly(b'{"a": 2.0, "b": "1234567890123456"}')
+    assert type(doubtful["a"]) is int
+
+
 def test_as_deep_as_may_be_is_taken() -> None:
     strictly(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     strictly(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)

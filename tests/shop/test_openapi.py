@@ -121,8 +121,9 @@ async def test_every_problem_has_its_media_type_and_is_described(document: dict[
         answers = operation["responses"]
         keyed = {"401", "403"} if operation["security"] == [{"key": []}] else set()
         assert {"422", "503"} | keyed <= set(answers), path
-        assert ("404" in answers) == ("{" in path)
-        assert ("400" in answers) == (method == "POST")
+        assert {"400", "408", "429", "431"} <= set(answers), path
+        assert "404" in answers or "{" not in path
+        assert ({"413", "415"} <= set(answers)) == (method == "POST")
         for status, answer in answers.items():
             assert answer["description"], (path, status)
             if status >= "400":
@@ -133,6 +134,28 @@ async def test_every_problem_has_its_media_type_and_is_described(document: dict[
                 assert list(answer["content"]) == [
                     HTML if to_people else "application/problem+json"
                 ]
+
+
+async def test_whatever_has_an_id_is_where_some_answer_leads(
+    shop: Running, document: dict[str, Any]
+) -> None:
+    known = {found["operationId"]: key for key, found in operations(document).items()}
+    reached = set()
+    for (_, path), operation in operations(document).items():
+        for answer in operation["responses"].values():
+            for link in answer.get("links", {}).values():
+                target = known[link["operationId"]]
+                assert set(link["parameters"]) == set(re.findall(r"{(\w+)}", target[1]))
+                for told in link["parameters"].values():
+                    assert not str(told).startswith("$request.path.") or (
+                        f"{{{str(told).rpartition('.')[2]}}}" in path
+                    )
+                reached.add(target)
+    assert reached == {
+        (row.method, row.path)
+        for row in shop.endpoints
+        if "{" in row.path and row.scope != SIGNED  # a gateway asks of its own accord
+    }
 
 
 def shown(row: Endpoint, body: Any) -> None:
