@@ -26,7 +26,12 @@ R_co = TypeVar("R_co", covariant=True)
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 """Pieces of one SKU in an order."""
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    # What is left once it is stripped; NUL has no place in any message.
+    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\s\x00\x85][^\x00]*$"}),
+]
 """A short, non-empty line of text."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,79}$")]

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from bus.envelope import Envelope, sealed
 from bus.messages import Document, Done, Message, Page, Principal, derived_id, new_id
-from bus.problems import Problem, unreadable
-from bus.strict_json import strictly
+from bus.problems import Problem, misfit, unreadable
+from bus.strict_json import NO_TEXT, strictly
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
@@ -182,6 +182,8 @@ def from_query(endpoint: Endpoint, http: HttpRequest) -> Message:
     for name, value in http.query_params.multi_items():
         if name in values or name in http.path_params:
             raise Problem(422, "invalid", f"{name} is given twice", errors=[twice(name)])
+        if "\0" in value:
+            raise misfit([{"field": name, "code": "no_text", "message": NO_TEXT}])
         values[name] = value
     try:
         return endpoint.message.model_validate_strings({**values, **http.path_params})

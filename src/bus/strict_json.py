@@ -22,12 +22,14 @@ _DOUBTFUL = re.compile(rb"NaN|Infinity|\d{16}|\d[eE]\+?\d{3}|\\u0000|\\u[dD][89a
 
 _LONGEST_INTEGER = len(str(-MAX_INTEGER))
 
+NO_TEXT = "text has neither NUL nor half of a surrogate pair: leave it out"
+
 _MESSAGES = {
     "given_twice": "give it once",
     "too_deep": f"objects and arrays may stand {MAX_DEPTH} deep in each other: send less",
     "not_finite": "JSON has no such number: send a finite one",
     "too_large": f"an integer lies within {MAX_INTEGER} of 0: not all keep a larger one exactly",
-    "no_text": "text has neither NUL nor half of a surrogate pair: leave it out",
+    "no_text": NO_TEXT,
 }
 
 

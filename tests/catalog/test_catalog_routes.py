@@ -201,6 +201,7 @@ PROBLEMS = [
     ("/v1/products?max_price=99999999999999999999", 422, "invalid"),
     ("/v1/products?min_price=2&max_price=1", 422, "invalid_range"),
     ("/v1/products?available=perhaps", 422, "invalid"),
+    ("/v1/products?q=a%00b", 422, "invalid"),
     ("/v1/products?starting_after=ghost", 404, "unknown_product"),
     ("/v1/products/mug/images/2", 404, "unknown_picture"),
     ("/v1/products/CAN/images/1", 404, "unknown_picture"),

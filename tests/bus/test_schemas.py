@@ -1,4 +1,5 @@
-"""Times that somebody may mean, as they are checked and as their schema has it."""
+"""Times that somebody may mean, and words that say something, as they are checked and as their
+schema has it."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import re
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from bus.moments import Moment
+from bus.messages import Moment, Text
 
+TEXTS = TypeAdapter(Text)
 MOMENTS = TypeAdapter(Moment)
 
 
@@ -27,3 +29,17 @@ def test_the_schema_and_the_check_know_the_same_years(year: str, meant: bool) ->
     else:
         with pytest.raises(ValidationError, match="between the years"):
             MOMENTS.validate_json(f'"{moment}"')
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "\u0085", "\u3000", "a", " a ", "a b", "é"])
+def test_the_schema_and_the_check_know_the_same_words(text: str) -> None:
+    fits = bool(re.search(TEXTS.json_schema()["pattern"], text))
+    try:
+        assert TEXTS.validate_python(text) == text.strip(" \t\n")
+        assert fits
+    except ValidationError:
+        assert not fits
+
+
+def test_a_word_with_nul_is_none() -> None:
+    assert not re.search(TEXTS.json_schema()["pattern"], "a\0b")
