@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, pictures, replay, results, search, streams
+from bench import commits, overload, pictures, replay, results, search, streams
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -33,6 +33,7 @@ NAMES = (
     "hot",
     "pictures",
     "streams",
+    "overload",
 )
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
@@ -79,6 +80,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "streams" in names:
         stderr.print("streams: a thousand of them, open")
         found += await streams.measure(on)
+    if "overload" in names:
+        stderr.print("overload: ten times as many orders as can be placed")
+        found += await overload.measure(on, rounds=rounds, seconds=2 * seconds)
     return found
 
 

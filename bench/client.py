@@ -27,6 +27,9 @@ class BadAnswer(Exception):
 AT_ONCE = 256
 """Requests under way at once, at most, when they come at a pace of their own."""
 
+OVERLOADED = b'"code": "overloaded"'
+"""What the answer says when a server has no place left."""
+
 TICK = 0.002
 """Seconds between looks at what is due."""
 
@@ -110,10 +113,12 @@ class Connection(asyncio.Protocol):
 
 @dataclass
 class Load:
-    """What came of a load: answers that counted within the window, and all others by status."""
+    """What came of a load: answers that counted within the window, the milliseconds of those that
+    were refused, and all others by status."""
 
     counted: int = 0
     seconds: float = 0.0
+    refused: list[float] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -123,13 +128,15 @@ class Load:
 
     def add(self, answer: Answer, count: Count, *, within: bool) -> None:
         """One more answer, which came `within` the time that is counted or did not."""
-        if not count(answer):
+        if answer.status == 503 and OVERLOADED in answer.body:
+            self.refused.append(answer.seconds * 1000)
+        elif not count(answer):
             self.others[f"{answer.status} {answer.body[:300].decode(errors='replace')}"] += 1
         elif within:
             self.counted += 1
 
     def checked(self) -> Load:
-        """This; raises `BadAnswer` when too much of it is not as it should be."""
+        """This; raises `BadAnswer` when too much of it is neither as it should be nor refused."""
         if sum(self.others.values()) * 1000 > self.counted:
             raise BadAnswer(f"the server answered {self.others.most_common(2)}")
         return self
@@ -174,10 +181,16 @@ async def press(
 
 
 async def pace(
-    addresses: Sequence[str], make: Make, count: Count, *, rate: float, seconds: float
+    addresses: Sequence[str],
+    make: Make,
+    count: Count,
+    *,
+    rate: float,
+    seconds: float,
+    at_once: int = AT_ONCE,
 ) -> Load:
-    """Ask `rate` times a second, however long the answers take; but with no more than `AT_ONCE`
-    under way, so that `load.rate` says whether the pace was kept.
+    """Ask `rate` times a second, however long the answers take; but with no more than `at_once`
+    under way, so that `load` says whether the pace was kept.
 
     Raises `BadAnswer` when more than one answer in a thousand is not as it should be.
     """
@@ -188,10 +201,10 @@ async def pace(
     def answered(connection: Connection, answer: Answer) -> None:
         load.add(answer, count, within=time.perf_counter() < ends)
         idle.append(connection)
-        if len(idle) == AT_ONCE:
+        if len(idle) == at_once:
             quiet.set()
 
-    opened = await _opened(addresses, AT_ONCE, answered)
+    opened = await _opened(addresses, at_once, answered)
     idle.extend(opened)
     began = time.perf_counter()
     ends = began + seconds
@@ -202,7 +215,7 @@ async def pace(
             sent += 1
         await asyncio.sleep(TICK)
     quiet.clear()
-    if len(idle) == AT_ONCE:
+    if len(idle) == at_once:
         quiet.set()
     await _over(quiet, opened, 0)
     return load.checked()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,9 +15,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.envelope import Envelope, sealed
+from bus.leaving import leaving
 from bus.messages import Document, Done, Message, Page, Principal, derived_id, new_id
 from bus.problems import Problem, misfit, unreadable
 from bus.strict_json import NO_TEXT, strictly
+from bus.turnstile import place
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body, at most."""
@@ -212,6 +215,16 @@ def waits(http: HttpRequest) -> int:
     wait."""
     found = _WAIT.search(http.headers.get("prefer", ""))
     return min(int(found[1]), MAX_WAIT) if found else 0
+
+
+@asynccontextmanager
+async def waiting(http: HttpRequest) -> AsyncIterator[None]:
+    """Within this a request waits because it was asked to: it takes nobody's place. Raises
+    `TimeoutError` when the process is about to end: so does the wait."""
+    if (taken := place(http.scope)) is not None:
+        taken.wait()
+    async with leaving(http.scope).timeout(0):
+        yield
 
 
 def twice(name: str) -> dict[str, str]:

@@ -8,9 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from bus.dispatch import Bus
-from bus.leaving import leaving
 from bus.messages import Done, NotFound, Page
-from bus.rest import Ask, Endpoint, answer, document, done, page, waits
+from bus.rest import Ask, Endpoint, answer, document, done, page, waiting, waits
 from delivery.contract import DeliveryDocument, GetDelivery
 from ordering.contract import (
     AwaitOrder,
@@ -53,9 +52,9 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         order_id, version = found.answer.order_id, found.answer.version
         query = AwaitOrder(order_id=order_id, seconds=seconds, version=version)
         try:
-            async with leaving(ask.http.scope).timeout(0):
+            async with waiting(ask.http):
                 settled = await bus.ask(query, ask.envelope)
-        except TimeoutError:  # the process is about to end: so does the wait
+        except TimeoutError:
             settled = await bus.ask(query.model_copy(update={"seconds": 0}), ask.envelope)
         return Done(answer=settled, position=found.position, repeated=found.repeated)
 

@@ -51,6 +51,13 @@ IN_FLIGHT = Gauge(
     multiprocess_mode="livesum",
 )
 
+TURNED_AWAY = Counter(
+    "storefold_http_requests_turned_away",
+    "Requests answered with 503 at once, because as many as may be were worked on; they are counted"
+    " nowhere else",
+    registry=REGISTRY,
+)
+
 WEBHOOKS = Counter(
     "storefold_webhooks",
     "Attempts to tell an endpoint something: taken, failed; messages given_up after the last one,"

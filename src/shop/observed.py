@@ -11,6 +11,7 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.tracing import recorder
+from bus.turnstile import place
 from shop.asked import ASKED, Asked
 from shop.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS
 
@@ -63,6 +64,8 @@ class Observed:
             answered = status
             seconds = time.perf_counter() - began
             IN_FLIGHT.dec()
+            if taken is not None:
+                taken.leave()
             requests, duration = _instruments(method, asked.route, status)
             requests.inc()
             duration.observe(seconds)
@@ -73,6 +76,7 @@ class Observed:
                 answer(message["status"])
             await send(message)
 
+        taken = place(scope)
         IN_FLIGHT.inc()
         token = ASKED.set(asked)
         try:

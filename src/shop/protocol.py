@@ -4,18 +4,13 @@ speak something else."""
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bus.leaving import LEAVING
 from bus.problems import Problem
-from shop.leave import READINESS
+from shop.entrance import Entrance, wire
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request before its body, at most: nobody needs a key to send them."""
@@ -29,7 +24,7 @@ STALLED, LAST = 60.0, 5.0
 once the process is about to end."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Entrance):
     """One connection."""
 
     _in_head = False
@@ -64,8 +59,6 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
         self._forget_late()
         super().on_headers_complete()
-        if READINESS in self.app_state and self.app_state[READINESS].draining:
-            self.cycle.keep_alive = False  # who goes on here comes back to another process
 
     def shutdown(self) -> None:
         """The process is about to end: those who would go on for long are told."""
@@ -127,8 +120,5 @@ class Protocol(HttpToolsProtocol):
         self._refuse(Problem(400, "malformed", "this is not an HTTP/1.1 request: see RFC 9112"))
 
     def _refuse(self, problem: Problem) -> None:
-        answer = problem.response(secrets.token_hex(16))
-        headers = [*answer.raw_headers, (b"connection", b"close")]
-        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-        self.transport.write(STATUS_LINE[answer.status_code] + lines + b"\r\n" + bytes(answer.body))
+        self._say(wire(problem))
         self.transport.close()

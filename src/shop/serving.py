@@ -36,6 +36,9 @@ DRAIN = int(LAST) + 2
 """Seconds after which requests under way are cut off when the process is told to stop: longer than
 it takes to answer them, one way or another."""
 
+HANDS = 16
+"""Connections that are taken in one turn of the event loop."""
+
 
 class Taken(OSError):
     """The address cannot be listened on."""
@@ -95,6 +98,13 @@ def listening(host: str, port: int) -> socket.socket:
     return bound
 
 
+def hands(bound: socket.socket) -> list[socket.socket]:
+    """The socket several times over. The event loop takes one connection a turn from each: when it
+    has much to do its turns are long, and whoever comes would wait at the door for seconds, to be
+    told only then that there is no place."""
+    return [bound, *(bound.dup() for _ in range(HANDS - 1))]
+
+
 def address(host: str, bound: socket.socket) -> str:
     """Where a browser finds what listens there."""
     shown = f"[{host}]" if ":" in host else host
@@ -118,7 +128,7 @@ def serve(
     app = served(settings)
     server = Server(_config(app), ready)
     tune()
-    server.run([bound])
+    server.run(hands(bound))
 
 
 def worker() -> Starlette:
@@ -140,7 +150,8 @@ def served(settings: Settings) -> Starlette:
 
 def leaving_slowly(settings: Settings, platform: Platform) -> Lifespan:
     """The lifespan of a process that others send requests to, and ask whether they may."""
-    return announced(at_work(platform), platform.readiness, settings.drain_notice)
+    lifespan = at_work(platform, settings.most_at_once)
+    return announced(lifespan, platform.readiness, settings.drain_notice)
 
 
 def recorded(settings: Settings, platform: Platform) -> None:
@@ -172,7 +183,7 @@ def _serve_many(
     os.environ["SHOP_MONGODB_URL"] = settings.mongodb_url or ""
     os.environ["SHOP_REDIS_URL"] = settings.redis_url or ""
     config = _config("shop.serving:worker", factory=True, workers=workers)
-    supervisor = Multiprocess(config, [bound])
+    supervisor = Multiprocess(config, hands(bound))
     host, port = bound.getsockname()[:2]
     watch = threading.Thread(target=_when_ready, args=(host, port, ready), daemon=True)
     watch.start()

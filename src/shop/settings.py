@@ -223,6 +223,7 @@ class Settings(BaseSettings):
     webhooks_allow_private: bool = False
 
     rate_limit: Annotated[str, AfterValidator(_rate)] = "10000/second"
+    most_at_once: Annotated[int, Field(ge=1, le=100_000)] = 256
     drain_notice: Notice = timedelta(seconds=2)
 
 

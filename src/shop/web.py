@@ -24,6 +24,7 @@ from bus.leaving import LEAVING, Leaving, leaving
 from bus.platform import Platform
 from bus.problems import Problem, problem_of
 from bus.rest import EVENTS, Endpoint, read, waits
+from bus.turnstile import TURNSTILE, Turnstile
 from shop.asked import ASKED
 from shop.doors import Doors
 from shop.leave import Lifespan
@@ -55,15 +56,16 @@ def application(
     platform: Platform,
     doors: Doors,
     endpoints: Sequence[Endpoint],
-    lifespan: Lifespan | None = None,
+    lifespan: Lifespan,
 ) -> Starlette:
     """The whole surface; its lifespan starts the platform, and stops all there is."""
     platform.at_stop(doors.close)
-    return surface(platform, doors, endpoints, lifespan or at_work(platform))
+    return surface(platform, doors, endpoints, lifespan)
 
 
-def at_work(platform: Platform) -> Lifespan:
-    """The lifespan of an application whose platform works as long as it serves."""
+def at_work(platform: Platform, most_at_once: int) -> Lifespan:
+    """The lifespan of an application whose platform works as long as it serves, and answers so many
+    requests at once."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
@@ -73,7 +75,7 @@ def at_work(platform: Platform) -> Lifespan:
             log.error("start.failed", exc_info=error)
             raise
         try:
-            yield {LEAVING: Leaving()}
+            yield {LEAVING: Leaving(), TURNSTILE: Turnstile(most_at_once)}
         finally:
             await platform.stop()
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 import uvicorn
@@ -22,12 +23,13 @@ WHOLE = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+async def served(app: ASGIApp, **state: Any) -> AsyncIterator[tuple[str, int]]:
     """An application behind our protocol, on a port of its own."""
     config = uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
+    server.lifespan.state.update(state)
     bound = narrow()
     bound.bind(("127.0.0.1", 0))
     bound.listen()

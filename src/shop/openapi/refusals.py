@@ -35,7 +35,7 @@ MEANT = {
     "422": "Not as the schema says, or an Idempotency-Key used with another body",
     "429": "Asked too often: again after Retry-After seconds",
     "431": "What stands before the body is too large",
-    "503": "Busy: the same request may succeed after Retry-After seconds",
+    "503": "Busy, or overloaded: the same request may succeed after Retry-After seconds",
 }
 """What each status says."""
 

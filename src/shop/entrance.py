@@ -1,0 +1,165 @@
+"""Where requests come in: so many are worked on at once. Whoever comes when all places are taken is
+told so before anything else is done for them, at next to no cost."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import cast
+
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from bus.problems import Problem
+from bus.rest import MAX_BODY
+from bus.turnstile import PLACE, TURNSTILE, Place, Turnstile, place
+from shop.leave import READINESS
+from shop.metrics import TURNED_AWAY
+from shop.observed import PROBES
+
+RETRY_AFTER = 1
+"""Seconds after which whoever was turned away should come again."""
+
+MOMENT = 0.1
+"""Seconds for which a place is kept for a request whose body is still to come."""
+
+BODY_WITHIN = 10.0
+"""Seconds in which the body arrives, at most, of a request that was turned away already."""
+
+Wire = tuple[bytes, bytes]
+"""An answer as it goes over the wire: what stands before its trace id, and after."""
+
+
+def wire(problem: Problem, *, keep: bool = False) -> Wire:
+    """A problem as an answer; without `keep` it is the last on its connection."""
+    mark = "0" * 32
+    answer = problem.response(mark)
+    headers = answer.raw_headers if keep else [*answer.raw_headers, (b"connection", b"close")]
+    lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+    before, _, after = bytes(answer.body).partition(mark.encode())
+    return STATUS_LINE[answer.status_code] + lines + b"\r\n" + before, after
+
+
+OVERLOADED = Problem(
+    503,
+    "overloaded",
+    "as many requests are under way as this process works on at once. Nothing was done for this"
+    " one: send it again after as many seconds as Retry-After says",
+    headers={"Retry-After": str(RETRY_AFTER)},
+)
+
+TURNED = {keep: wire(OVERLOADED, keep=keep) for keep in (True, False)}
+
+
+class Entrance(HttpToolsProtocol):
+    """One connection."""
+
+    _turned_away = False  # the request whose body comes now
+    _keep = True
+    _unwanted = 0  # bytes of that body
+    _body: asyncio.TimerHandle | None = None  # what is done if it takes longer
+
+    @property
+    def farewell(self) -> bool:
+        """Whether this process is about to end: who goes on here comes back to another one."""
+        return READINESS in self.app_state and self.app_state[READINESS].draining
+
+    @property
+    def _last(self) -> RequestResponseCycle | None:
+        """The last request that was let in, if there is one yet."""
+        return self.cycle
+
+    @property
+    def _place(self) -> Place | None:
+        return None if self._last is None else place(cast("Scope", self._last.scope))
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; who is still to send a body keeps nobody else out."""
+        super().data_received(data)
+        if self._body is not None or self.transport.is_closing():
+            return
+        if self._turned_away:
+            self._body = self.loop.call_later(BODY_WITHIN, self.transport.close)
+        elif (taken := self._place) is not None and self.cycle.more_body:
+            self._body = self.loop.call_later(MOMENT, taken.step_aside)
+
+    def on_headers_complete(self) -> None:
+        """A request's head is there: let it in, or turn it away."""
+        turnstile: Turnstile | None = self.app_state.get(TURNSTILE)
+        before = self._last
+        if (
+            turnstile is None
+            or not (turnstile.full or (turnstile.crowded and self._would_wait()))
+            or (before is not None and not before.response_complete)  # it is not its turn yet
+            or self.url.partition(b"?")[0].decode("latin-1") in PROBES
+        ):
+            super().on_headers_complete()
+            if self.farewell:
+                self.cycle.keep_alive = False
+        else:
+            self._turn_away()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of its body."""
+        if not self._turned_away:
+            super().on_body(body)
+            return
+        self._unwanted += len(body)
+        if self._unwanted > MAX_BODY:
+            self.transport.close()
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self._forget_body()
+        if not self._turned_away:
+            if (taken := self._place) is not None:
+                taken.resume()
+            super().on_message_complete()
+        elif self._keep:
+            self._turned_away = False
+            self.on_response_complete()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there any more."""
+        self._forget_body()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        turnstile: Turnstile | None = self.app_state.get(TURNSTILE)
+        if turnstile is not None and cycle.scope["path"] not in PROBES:
+            cycle.scope["state"][PLACE] = turnstile.enter()
+        super()._start_asgi_task(cycle, app)
+
+    def _would_wait(self) -> bool:
+        return any(name == b"prefer" and b"wait=" in value.lower() for name, value in self.headers)
+
+    def _turn_away(self) -> None:
+        TURNED_AWAY.inc()
+        self._turned_away, self._unwanted = True, 0
+        # Who asks whether to go on with the body may go on or not: only a new connection is sure.
+        self._keep = (
+            self.parser.should_keep_alive()
+            and self.parser.get_http_version() != "1.0"
+            and not self.expect_100_continue
+            and not self.farewell
+        )
+        before, after = TURNED[self._keep]
+        if self.parser.get_method() == b"HEAD":
+            self.transport.write(before[: before.index(b"\r\n\r\n") + 4])
+        else:
+            self._say((before, after))
+
+    def _say(self, answer: Wire) -> None:
+        self.transport.write(secrets.token_hex(16).encode().join(answer))
+
+    def _forget_body(self) -> None:
+        if self._body is not None:
+            self._body.cancel()
+            self._body = None
