@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, overload, pictures, replay, results, search, streams
+from bench import commits, overload, pictures, replay, results, search, slow, streams
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -34,6 +34,7 @@ NAMES = (
     "pictures",
     "streams",
     "overload",
+    "slow",
 )
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
@@ -83,6 +84,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "overload" in names:
         stderr.print("overload: ten times as many orders as can be placed")
         found += await overload.measure(on, rounds=rounds, seconds=2 * seconds)
+    if "slow" in names:
+        stderr.print("slow: five hundred slow clients beside the others")
+        found += await slow.measure(on, rounds=rounds, seconds=2 * seconds)
     return found
 
 

@@ -36,6 +36,10 @@ DRAIN = int(LAST) + 2
 """Seconds after which requests under way are cut off when the process is told to stop: longer than
 it takes to answer them, one way or another."""
 
+UNTAKEN = 128 * 1024
+"""Bytes of answers that the system keeps for a connection whose other end does not take them; by
+itself it would keep megabytes."""
+
 HANDS = 16
 """Connections that are taken in one turn of the event loop."""
 
@@ -86,6 +90,7 @@ def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNTAKEN)  # connections inherit it
     try:
         bound.bind((host, port))
         bound.listen(2048)

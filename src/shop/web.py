@@ -92,12 +92,14 @@ def surface(
     key."""
     described = openapi(endpoints)
     described["paths"] |= OPEN
+    # Written once: whoever asks needs no key, and the whole takes many milliseconds.
+    written, shown = JSONResponse(described).body, page(described).encode()
 
     async def document(request: Request) -> Response:
-        return JSONResponse(described)
+        return Response(written, media_type="application/json")
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(page(described))
+        return HTMLResponse(shown)
 
     app = Starlette(
         routes=[
