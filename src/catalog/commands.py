@@ -21,7 +21,11 @@ MAX_PICTURES = 50
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)]
 """Text of any number of lines, or none."""
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Label = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*$"}),
+]
 """A short line of text, or none."""
 
 AttributeName = Annotated[

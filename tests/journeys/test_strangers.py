@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.journeys.conftest import Stock
 
 HERE = Path(__file__).parent
 
-MUG = {"sku": "MUG-BLUE", "product_id": "mug", "name": "Mug", "price": "18.90"}
+MUG = {"sku": "MUG-BLUE", "product_id": "mug", "name": "Mug", "price": "18.90", "image": "mug.png"}
 """What the examples in the document buy."""
 
 
@@ -25,7 +26,8 @@ def try_everything(stock: Stock, folder: Path, *how: str) -> str:
     shop, keys, *_ = stock()
     goods = folder / "goods.json"
     goods.write_text(json.dumps([MUG]))
-    shop.cli("catalog", "import", str(goods), "--stock", "1000000")
+    Image.new("RGB", (64, 48), "navy").save(folder / "mug.png")
+    shop.cli("catalog", "import", str(goods), "--images", str(folder), "--stock", "1000000")
     with shop.serve() as served:
         tried = subprocess.run(
             [

@@ -13,10 +13,25 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bus.messages import Model
-from bus.rest import EVENTS, HTML, LINK, PICTURE, SIGNED, Endpoint
+from bus.rest import EVENTS, HTML, JSON, LINK, PICTURE, SIGNED, Endpoint
 from shop.openapi.headers import answered, asked, compared
 from shop.openapi.links import links, operation_id
 from shop.openapi.refusals import MEANT, ProblemDetails, refusals, to_people
+
+NO_JSON: dict[str, Any] = {
+    PICTURE: {"type": "string", "format": "binary"},
+    EVENTS: {
+        "description": "Each event",
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "description": "Where to go on: Last-Event-ID"},
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": JSON},
+        },
+        "required": ["event", "data"],
+    },
+}
+"""The schemas of answers for which there is no model."""
 
 
 def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -131,8 +146,7 @@ def _complete_answers(
     told = responses[str(row.status)]
     told["description"] = row.summary
     if row.answer is None:
-        binary = {"format": "binary"} if row.media == PICTURE else {}
-        told["content"] = {row.media: {"schema": {"type": "string", **binary}}}
+        told["content"] = {row.media: {"schema": NO_JSON.get(row.media, {"type": "string"})}}
     if compared(row):
         responses["304"] = {"description": "The asker has it already"}
     if row.media == EVENTS:
