@@ -10,7 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
@@ -108,6 +109,24 @@ class Libraries(logging.Handler):
         )
 
 
+class Unbroken:
+    """Where lines go; if they cannot (the disk is full, nobody reads the pipe any more), the work
+    goes on without them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, if that can be done."""
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Have it written, if that can be done."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
 def set_up(level: str) -> None:
     """Send structlog, from this level on, and the libraries' warnings to stderr.
 
@@ -126,7 +145,7 @@ def set_up(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Unbroken(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[Libraries()], force=True)

@@ -101,6 +101,16 @@ def test_a_fault_is_told_with_its_place_and_without_the_values_there(terminal: b
         assert json.loads(line)["event"] == "request.failed"
 
 
+def test_who_cannot_write_the_log_goes_on_without_it() -> None:
+    fails = _FAILS.replace("open(0).read()", "'x'") + "print('went on')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", fails, "0"],
+            stdout=subprocess.PIPE, stderr=full, text=True, timeout=30,
+        )  # fmt: skip
+    assert done.stdout == "went on\n"
+
+
 SRC = Path(__file__).parents[2] / "src"
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
