@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import structlog
 from limits import parse
 from starlette.requests import Request
 
@@ -16,6 +17,8 @@ from shop.rates import Rates
 
 if TYPE_CHECKING:
     from shop.tokens import Tokens
+
+log = structlog.get_logger(__name__)
 
 UNKNOWN = Principal(scope=SIGNED, name="unknown")
 """Who asks, while nobody has looked at their signature, or at their token."""
@@ -46,7 +49,12 @@ class Doors:
         principal = await self.admitted(request, scope)
         if self._rates is not None:
             known = principal is not UNKNOWN
-            self._rates.spend(str(principal) if known else address(request))
+            try:
+                self._rates.spend(str(principal) if known else address(request))
+            except Problem:
+                if known:  # an address is personal
+                    log.warning("client.limited", client=principal.name)
+                raise
         return principal
 
     async def admitted(self, request: Request, scope: str) -> Principal:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from limits import parse
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from bus.problems import Problem
 from shop import rates as rates_module
@@ -122,7 +123,10 @@ async def test_a_client_with_two_keys_has_one_limit_and_others_have_theirs(shop:
     first, second = [await small.client(name="greedy") for _ in range(2)]
     for client in (first, second):
         assert (await client.get("/v1/orders")).status_code == 200
-    for client in (first, second):
-        problem(await client.get("/v1/orders"), 429, "too_many_requests")
+    with capture_logs() as logs:
+        for client in (first, second):
+            problem(await client.get("/v1/orders"), 429, "too_many_requests")
+    told = {"event": "client.limited", "client": "greedy", "log_level": "warning"}
+    assert logs == [told, told]
     friend = await small.client(name="modest")
     assert (await friend.get("/v1/orders")).status_code == 200
