@@ -35,6 +35,12 @@ PERSON: dict[str, Any] = {
     "postcode": f"{WORD} code",
 }
 
+CALL = f"{WORD}: ring +423 232 00 00, {WORD}@example.org"
+"""What people write into notes."""
+
+NOBODY = "http://127.0.0.1:1"
+"""Where nobody listens."""
+
 JSON = {"Idempotency-Key": WORD, "Content-Type": "application/json"}
 
 PROVOKED = {
@@ -50,6 +56,7 @@ def shop(stock: Stock) -> Stocked:
         SHOP_LOG_LEVEL="debug",
         SHOP_ORDER_EXPIRY="1",
         SHOP_RETRY_ATTEMPTS="2",
+        SHOP_WEBHOOKS_ALLOW_PRIVATE="true",
         PYTHONPATH=str(ROOT),
     )
 
@@ -69,6 +76,7 @@ async def test_no_line_has_a_secret_or_a_word_about_a_person_in_it(
             parked = await ordered(web, sku, token=UNPAYABLE)
             unshown = await ordered(web, sku, buyer=UNSHOWN)
             await ordered(web, sku, token="pm_card_chargeDeclined")
+            await doorstep(shop, web, process, sku)
             await bad_requests(web)
             await heard(process, "reader.parked", "timer.failed", "log.uncertain")
             with hanging(int(mongo.admin.command("serverStatus")["pid"])):
@@ -105,7 +113,7 @@ def whereabouts(lines: Sequence[dict[str, Any]], parked: str, unshown: str) -> N
     timer = next(line for line in lines if line["event"] == "timer.failed")
     assert timer["trace_id"] == TRACE
     placed = [line for line in lines if line["event"] == "request" and line["status"] == 201]
-    assert {line["route"] for line in placed} == {"/v1/orders"}
+    assert {line["route"] for line in placed} == {"/v1/orders", "/v1/orders/{order_id}/returns"}
     shown = [line for line in lines if line["event"] == "reader.parked"]
     assert {line["reader"] for line in shown} >= {"payment.gateway<payment", "ordering.orders:v1"}
     assert unshown
@@ -124,6 +132,39 @@ async def ordered(
     answer = await web.post("/v1/orders", body, key=f"{WORD}-{token}-{buyer}")
     assert answer.status_code == 201, answer.text
     return str(answer.json()["order_id"])
+
+
+async def doorstep(shop: Stocked, web: Web, process: Process, sku: str) -> None:
+    """An order that goes all the way and comes back, with words about people at every step; and a
+    webhook that nobody takes, at an address that is a secret."""
+    shop.shop.cli("webhooks", "add", f"{NOBODY}/{WORD}?token={WORD}")
+    order = await web.place(sku, buyer_id=f"{WORD}-buyer", destination=PERSON)
+    await web.delivery_becomes(order, "scheduled")
+    async with calling(process.address, shop.keys.carrier) as carrier:
+        at = {"lat": 47.1, "lon": 9.5}
+        await carrier.checkpoint(order, "picked_up", note=CALL, position=at)
+        await carrier.checkpoint(order, "en_route", note=CALL, position=at)
+        await carrier.checkpoint(order, "delivered", proof={"name": CALL, "note": CALL})
+        path = f"/v1/deliveries/{order['delivery_id']}/checkpoints"
+        late = await carrier.post(path, {"status": "picked_up", "note": CALL})
+        assert late.status_code == 409
+        odd = await carrier.post(path, {"status": "delivered", "proof": {"phone": CALL}})
+        assert odd.status_code == 422
+    await web.becomes(order, status="completed")
+    items = [{"sku": sku, "quantity": 1}]
+    back = f"/v1/orders/{order['order_id']}/returns"
+    assert (await web.post(back, {"items": items, "reason": CALL})).status_code == 201
+    # No field of ours: but people write such things where there is none.
+    more: Any = {"name": f"{WORD} name", "email": f"{WORD}@example.org", "phone": CALL}
+    unknown = await web.post("/v1/orders", basket(sku, destination={**PERSON, **more}, **more))
+    assert unknown.status_code == 422
+
+    async def told() -> Any:
+        rows = shop.shop.rows("webhooks", "deliveries")
+        return any(row["attempts"] for row in rows)
+
+    await eventually(told, 40)
+    assert shop.shop.rows("buyers", "export", f"{WORD}-buyer")
 
 
 async def bad_requests(web: Web) -> None:
