@@ -1,7 +1,10 @@
 """Personal data is sealed in the log and plain everywhere else; without its key it is gone."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +18,7 @@ from pymongo import MongoClient
 from bus.commits import Codec, Commit, Meta, Recorded, Write
 from bus.context import Context
 from bus.envelope import sealed as enveloped
-from bus.keyring import Keyring, KeyWanted
+from bus.keyring import FETCHED, Keyring, KeyWanted, Nonces
 from bus.messages import Command, Event, Model, Personal
 from bus.personal import MARK
 from bus.platform import Platform
@@ -102,6 +105,19 @@ async def test_the_same_words_sealed_twice_look_different(keyring: Keyring) -> N
     await keyring.provide("ada")
     one, other = (document(codec, MOVED)["events"][0]["data"]["home"] for _ in range(2))
     assert one != other
+
+
+def test_no_nonce_is_given_twice_whichever_thread_or_child_takes_it() -> None:
+    nonces = Nonces()
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(lambda _: nonces.take(), range(5 * FETCHED)))
+    forked = "from bus.keyring import NONCES; import os; NONCES.take(); child = not os.fork();"
+    told = "child or os.wait(); print(NONCES.take().hex())"
+    done = subprocess.run([sys.executable, "-c", forked + told], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parent, child = done.stdout.split()
+    assert parent != child
+    assert len(set(taken)) == len(taken)
 
 
 async def test_another_process_opens_it_with_the_key_in_the_database(
