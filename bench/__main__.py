@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import uvloop
 from rich.console import Console
 
-from bench import commits, overload, pictures, replay, results, search, slow, streams
+from bench import checks, commits, overload, pictures, replay, results, search, slow, streams
 from bench.hot_sku import HotSku
 from bench.replicas import Replicas
 from bench.results import Result
@@ -35,6 +35,7 @@ NAMES = (
     "streams",
     "overload",
     "slow",
+    "checks",
 )
 
 Part = Callable[[], Awaitable[Result | list[Result]]]
@@ -87,6 +88,9 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
     if "slow" in names:
         stderr.print("slow: five hundred slow clients beside the others")
         found += await slow.measure(on, rounds=rounds, seconds=2 * seconds)
+    if "checks" in names:
+        stderr.print("checks: all of them, beside none")
+        found += await checks.measure(on, rounds=rounds, seconds=seconds)
     return found
 
 

@@ -1,7 +1,8 @@
 """What the shop is measured beside: Starlette, pydantic and one call of MongoDB, nothing else.
 
 `python -m bench.bare sync|async` serves it on a free port of loopback: `POST /orders` validates the
-same body as the shop's and makes one `insert_one`; `GET /orders/{id}` reads one document by its id.
+same body as the shop's and makes one `insert_one`; `GET /orders/{id}` reads one document by its id,
+`GET /constant/{id}` says the same of each.
 """
 
 from __future__ import annotations
@@ -49,7 +50,16 @@ def application(variant: str, url: str) -> Starlette:
             return Response(status_code=404)
         return Response(json.dumps(found), media_type="application/json")
 
-    return Starlette(routes=[Route("/orders", place, methods=["POST"]), Route("/orders/{id}", get)])
+    async def constant(request: Request) -> Response:
+        return Response(b'{"status":"confirmed"}', media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/orders", place, methods=["POST"]),
+            Route("/orders/{id}", get),
+            Route("/constant/{id}", constant),
+        ]
+    )
 
 
 class Threaded:

@@ -21,6 +21,7 @@ CONNECTIONS = 32
 OUTSTANDING = 64
 WARM = 0.3
 VARIANTS = ("sync", "async")
+CONSTANT = "constant"
 DRAINED_WITHIN = 60.0
 
 
@@ -59,8 +60,8 @@ class Surface:
             "orders placed and confirmed, 64 outstanding", named(series), at_least=0.25
         )
 
-    async def read(self) -> Result:
-        """Orders read by id a second."""
+    async def read(self) -> list[Result]:
+        """Orders read by id a second, beside MongoDB alone and beside a constant."""
         placed = [await self._placed() for _ in range(50)]
         await self._drained()
         client = Client(self._shop)
@@ -70,12 +71,19 @@ class Surface:
             documents.append({"_id": id, **json.loads(answer.body)})
         client.close()
         await asyncio.to_thread(self._seed, documents)
-        paths = {"shop": "/v1/orders/"} | dict.fromkeys(VARIANTS, "/orders/")
+        paths = {"shop": "/v1/orders/", CONSTANT: "/constant/"} | dict.fromkeys(
+            VARIANTS, "/orders/"
+        )
         series = await in_turn(
             self._rounds,
             {side: self._looks(side, path, placed) for side, path in paths.items()},
         )
-        return beside_the_faster("order reads by id, 32 connections", named(series), at_least=2.0)
+        constant = series.pop(CONSTANT)
+        name = "order reads by id, 32 connections"
+        return [
+            beside_the_faster(name, named(series), at_least=2.0),
+            Result(f"{name}, beside a constant", "/s", series["shop"], constant, at_least=0.4),
+        ]
 
     async def latency(self) -> list[Result]:
         """What one client waits, on a machine that has nothing else to do."""
@@ -135,7 +143,7 @@ class Surface:
 
         async def look() -> float:
             load = await press(
-                [self._shop if side == "shop" else self._bare[side]],
+                [self._shop if side == "shop" else self._bare.get(side, self._bare["async"])],
                 lambda: next(wires),
                 lambda answer: answer.status == 200,
                 connections=CONNECTIONS,
@@ -161,22 +169,25 @@ class Surface:
         return str(json.loads(answer.body)["order_id"])
 
     async def _drained(self) -> None:
-        """Wait until every order has been seen through, so that no side pays for another."""
-        client = Client(self._shop)
-        deadline = time.monotonic() + DRAINED_WITHIN
-        empty = 0
-        while empty < 2:
-            wire = self._orders.look("/v1/orders?status=pending&limit=1")
-            answer: Answer = await client.ask(wire)
-            empty = empty + 1 if json.loads(answer.body)["data"] == [] else 0
-            if time.monotonic() > deadline:
-                raise BadAnswer(f"orders stay pending: {answer.body[:500]!r}")
-            await asyncio.sleep(0.05)
-        client.close()
+        await drained(self._shop, self._orders)
 
     def _seed(self, documents: list[dict[str, Any]]) -> None:
         with MongoClient[dict[str, Any]](self._mongodb_url) as client:
             client[DATABASE]["orders"].insert_many(documents)
+
+
+async def drained(address: str, orders: Orders) -> None:
+    """Wait until every order has been seen through, so that no side pays for another."""
+    client = Client(address)
+    deadline = time.monotonic() + DRAINED_WITHIN
+    empty = 0
+    while empty < 2:
+        answer: Answer = await client.ask(orders.look("/v1/orders?status=pending&limit=1"))
+        empty = empty + 1 if json.loads(answer.body)["data"] == [] else 0
+        if time.monotonic() > deadline:
+            raise BadAnswer(f"orders stay pending: {answer.body[:500]!r}")
+        await asyncio.sleep(0.05)
+    client.close()
 
 
 def named(series: dict[str, Series]) -> dict[str, Series]:
