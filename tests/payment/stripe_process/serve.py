@@ -34,7 +34,8 @@ BROKEN = Answer(500, {"error": {"type": "api_error", "message": "something broke
 @dataclass
 class Mood:
     """How often, of all changes, the answer is lost or late, or an error after all was done, or
-    the call is not taken at all; `next` says how the next ones fare, by the same words."""
+    the call is not taken at all; `next` says how the next ones fare, by the same words, and
+    `silent` for one that is carried out and never answered."""
 
     lose: float = 0
     slow: float = 0
@@ -84,6 +85,8 @@ class Gateway:
             return None
         if fate == "slow":
             await asyncio.sleep(random.uniform(*LATE))
+        if fate == "silent":
+            await asyncio.Event().wait()
         return BROKEN if fate == "fail" else found
 
     def _told(self, path: str, body: bytes) -> Answer:
