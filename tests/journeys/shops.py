@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests import forked
 from tests.journeys.processes import Process, running
 from tests.waiting import eventually
 
@@ -71,14 +71,7 @@ class Shop:
 
     def cli(self, *words: str) -> str:
         """What a command says on stdout; it must succeed."""
-        done = subprocess.run(
-            [str(SHOP), *words],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        done = forked.run(words, self.environment, self.folder)
         assert done.returncode == 0, f"shop {' '.join(words)}: {done.stderr[-2000:]}"
         return done.stdout
 

@@ -1,22 +1,17 @@
 """A van that can be watched a minute after the shop runs: `shop deliveries drive`."""
 
 import json
-import subprocess
+from subprocess import CompletedProcess
 
+from tests import forked
 from tests.journeys.conftest import Stocked
 from tests.journeys.processes import Process
-from tests.journeys.shops import SHOP, Web
+from tests.journeys.shops import Web
 
 
-def drive(shop: Stocked, delivery_id: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(SHOP), "deliveries", "drive", delivery_id, *words],
-        env=shop.shop.environment,
-        cwd=shop.shop.folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def drive(shop: Stocked, delivery_id: str, *words: str) -> CompletedProcess[str]:
+    words = ("deliveries", "drive", delivery_id, *words)
+    return forked.run(words, shop.shop.environment, shop.shop.folder)
 
 
 async def test_a_delivery_is_driven_to_its_door(

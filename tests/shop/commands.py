@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests import forked
+
 SHOP = str(Path(sys.executable).with_name("shop"))
 
 READY_WITHIN = 60.0
@@ -58,15 +60,7 @@ class House:
 
     def run(self, *words: str, within: float = 60, **settings: str) -> Ran:
         """One command, from its start to its end."""
-        done = subprocess.run(
-            [SHOP, *words],
-            cwd=self.folder,
-            env=self.environment(**settings),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=within,
-        )
+        done = forked.run(words, self.environment(**settings), self.folder, within)
         return Ran(words, done.returncode, done.stdout, done.stderr)
 
     def run_all(self, commands: list[tuple[str, ...]]) -> list[Ran]:
