@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ _forks.set_forkserver_preload(["shop.cli", "shop.running", "shop.demo", "shop.do
 
 
 def run(
-    words: tuple[str, ...], environment: Mapping[str, str], folder: Path, within: float = 120
+    words: Sequence[str], environment: Mapping[str, str], folder: Path, within: float = 120
 ) -> CompletedProcess[str]:
     """`shop` and these words, from the start to the end."""
     with TemporaryDirectory() as streams:
@@ -35,7 +35,7 @@ def run(
 
 
 def _become(
-    words: tuple[str, ...], environment: Mapping[str, str], folder: Path, told: list[Path]
+    words: Sequence[str], environment: Mapping[str, str], folder: Path, told: list[Path]
 ) -> None:
     for number, stream in enumerate(told, start=1):
         descriptor = os.open(stream, os.O_WRONLY | os.O_CREAT)

@@ -23,7 +23,7 @@ logs = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(logs, st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.data())
 def test_however_a_build_advances_it_is_the_fold_of_the_log(
     mongo: MongoClient[dict[str, Any]],

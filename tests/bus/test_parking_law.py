@@ -142,7 +142,6 @@ def test_parked_streams_keep_their_order_and_lose_nothing(
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=15,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

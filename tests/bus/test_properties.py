@@ -151,7 +151,6 @@ def test_two_writers_and_a_bad_network_keep_one_whole_log(
         settings=settings(
             max_examples=12,
             stateful_step_count=8,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -407,7 +407,7 @@ spells = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(decisions, spells)
 def test_however_it_was_read_a_view_equals_its_rebuild(
     mongo: MongoClient[dict[str, Any]], log: list[list[tuple[str, int]]], history: list[Any]

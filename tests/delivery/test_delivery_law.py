@@ -2,7 +2,6 @@
 ends once, and is one carrier's."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -100,7 +99,7 @@ def lives(begins: DeliveryEvent, doings: list[Act]) -> list[DeliveryEvent]:
     return history
 
 
-@settings(max_examples=300, deadline=timedelta(seconds=2))
+@settings(max_examples=300)
 @given(
     st.sampled_from([SCHEDULED, PENDING]),
     st.sampled_from(get_args(DeliveryKind)),

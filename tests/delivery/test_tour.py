@@ -104,7 +104,7 @@ def test_a_hole_between_two_stops_is_gone_round_by_the_warehouse() -> None:
     assert tour(times).seconds == 10 + 11 + 20 + 21
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(matrices(most=10))
 def test_the_solver_brings_the_same_stops_and_never_takes_longer(times: Times) -> None:
     plain, solved = tour(times), shortest(times)

@@ -141,14 +141,14 @@ USUAL += ["send back", "approve", "receive", "settle"]
 """What usually happens: random steps alone seldom come as far."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(names=steps, data=st.data())
 def test_no_order_of_steps_breaks_a_law(names: list[str], data: st.DataObject) -> None:
     times = data.draw(st.lists(moments, min_size=len(names), max_size=len(names)))
     check(lived(names, times))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(extra=steps, data=st.data())
 def test_what_usually_happens_survives_whatever_comes_between(
     extra: list[str], data: st.DataObject
@@ -162,7 +162,7 @@ def test_what_usually_happens_survives_whatever_comes_between(
     assert all(a.at <= b.at for a, b in pairwise(history))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(names=steps)
 def test_a_step_that_is_repeated_at_once_adds_nothing(names: list[str]) -> None:
     times = [EXPIRY] * len(names)

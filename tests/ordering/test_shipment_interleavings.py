@@ -145,7 +145,7 @@ def is_gone(world: World, shipment: Shipment) -> bool:
 CHOICES = st.lists(st.integers(0, 59), min_size=1, max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(choices=CHOICES, cancels_at=st.integers(-20, 40))
 def test_however_it_goes_two_shipments_come_to_an_end_and_the_books_are_right(
     choices: list[int], cancels_at: int

@@ -186,4 +186,4 @@ def kept_for(payment: Payment) -> int:
 
 
 TestPurse = Purse.TestCase
-TestPurse.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestPurse.settings = settings(max_examples=120, stateful_step_count=40)

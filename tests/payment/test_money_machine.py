@@ -258,15 +258,13 @@ class Shop(RuleBasedStateMachine):
 
 
 TestMoney = Shop.TestCase
-TestMoney.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestMoney.settings = settings(max_examples=80, stateful_step_count=40)
 
 
 @pytest.mark.long
 def test_a_long_run_breaks_no_law_either() -> None:
     """`make fuzz`: other steps each time."""
-    run_state_machine_as_test(
-        Shop, settings=settings(max_examples=5_000, stateful_step_count=80, deadline=None)
-    )
+    run_state_machine_as_test(Shop, settings=settings(max_examples=5_000, stateful_step_count=80))
 
 
 def every_try_has_a_key_of_its_own(patch: pytest.MonkeyPatch) -> None:

@@ -234,4 +234,4 @@ class Payments(RuleBasedStateMachine):
 
 
 TestPayments = Payments.TestCase
-TestPayments.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestPayments.settings = settings(max_examples=150, stateful_step_count=40)
