@@ -183,7 +183,8 @@ async def drained(address: str, orders: Orders) -> None:
     empty = 0
     while empty < 2:
         answer: Answer = await client.ask(orders.look("/v1/orders?status=pending&limit=1"))
-        empty = empty + 1 if json.loads(answer.body)["data"] == [] else 0
+        shown = json.loads(answer.body)
+        empty = empty + 1 if answer.status == 200 and not shown["data"] else 0
         if time.monotonic() > deadline:
             raise BadAnswer(f"orders stay pending: {answer.body[:500]!r}")
         await asyncio.sleep(0.05)

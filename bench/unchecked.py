@@ -6,17 +6,19 @@ under way.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 import bus.rest
 from bus import handling, lanes, transport
 from bus.commits import Codec
 from bus.messages import Event, Principal
 from bus.pulse import Pulse
+from bus.turnstile import place
 from bus.views import Documents
 from bus.writer import Writer
 from shop import cli
@@ -40,12 +42,24 @@ class Unknown(Asked):
 async def served(self: Any, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve, and look away."""
     ASKED.set(Unknown(scope))
-    await self._app(scope, receive, send)
+    taken = place(scope)
+
+    async def left(message: Message) -> None:
+        if taken is not None and message["type"] == "http.response.start":
+            taken.leave()
+        await send(message)
+
+    await self._app(scope, receive, left)
 
 
 async def entered(self: Any, request: Request, scope: str) -> Principal:
     """Let everybody in, as one and the same."""
     return Principal(scope=scope, name="bench")
+
+
+def once(body: bytes) -> Any:
+    """A body as most would read it."""
+    return json.loads(body)
 
 
 def plain(self: Any, event: Event) -> dict[str, Any]:
@@ -79,7 +93,7 @@ def look_away() -> None:
 def let_in() -> None:
     """No keys, no rates, one look at a body, nothing sealed."""
     Doors.entered = entered  # type: ignore[method-assign]
-    bus.rest.strictly = lambda body: None  # type: ignore[attr-defined]
+    bus.rest.strictly = once  # type: ignore[attr-defined]
     Codec._data = plain  # type: ignore[method-assign]
     Documents.written = unsealed  # type: ignore[method-assign]
 
