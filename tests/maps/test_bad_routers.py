@@ -110,8 +110,8 @@ async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(sai
     async with roads(server.talk, breaker=breaker) as router:
         with capture_logs() as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
-        (line,) = logs
-        assert (line["event"], line["log_level"]) == ("maps.osrm_failed", "warning")
+        (line,) = (line for line in logs if line["event"] == "maps.osrm_failed")
+        assert line["log_level"] == "warning"
         assert line["why"]
         assert "9.5" not in line["why"], "a position is personal"
         assert breaker.open

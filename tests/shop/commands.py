@@ -15,7 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
+
 from tests import forked
+from tests.shop.clients import DOOR, basket
 
 SHOP = str(Path(sys.executable).with_name("shop"))
 
@@ -137,3 +140,29 @@ def serving(house: House, *words: str, command: str = "serve") -> Iterator[Servi
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+class Shop(NamedTuple):
+    """A running shop with samples and one confirmed order."""
+
+    house: House
+    serving: Serving
+    key: str
+    order: dict[str, Any]
+
+
+@contextmanager
+def trading(folder: Path, **settings: str) -> Iterator[Shop]:
+    """A shop for newcomers, in which somebody has ordered."""
+    house = House(folder, **settings)
+    with serving(house, "--demo") as running:
+        key = house.run("keys", "create", "web", "--scope", "shop").out.strip()
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1", "Prefer": "wait=30"}
+        answer = httpx.post(
+            f"{running.address}/v1/orders",
+            json=basket(destination=DOOR),
+            headers=headers,
+            timeout=40,
+        )
+        assert answer.status_code == 201, answer.text
+        yield Shop(house, running, key, answer.json())

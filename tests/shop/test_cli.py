@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -17,32 +16,13 @@ import typer
 from shop.cli import app
 from shop.protocol import MAX_HEAD
 from tests.shop.clients import DOOR, basket
-from tests.shop.commands import SHOP, House, Serving, serving
-
-
-class Shop(NamedTuple):
-    """A running shop with samples and one confirmed order."""
-
-    house: House
-    serving: Serving
-    key: str
-    order: dict[str, Any]
+from tests.shop.commands import SHOP, House, Shop, trading
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    house = House(tmp_path_factory.mktemp("house"))
-    with serving(house, "--demo") as running:
-        key = house.run("keys", "create", "web", "--scope", "shop").out.strip()
-        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1", "Prefer": "wait=30"}
-        answer = httpx.post(
-            f"{running.address}/v1/orders",
-            json=basket(destination=DOOR),
-            headers=headers,
-            timeout=40,
-        )
-        assert answer.status_code == 201, answer.text
-        yield Shop(house, running, key, answer.json())
+    with trading(tmp_path_factory.mktemp("house")) as running:
+        yield running
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -69,21 +49,6 @@ def test_every_command_of_the_contract_is_there() -> None:
         "webhooks add", "webhooks list", "webhooks deliveries", "webhooks redeliver",
         "readers", "timers", "parked list", "parked show", "parked retry", "parked skip",
     }  # fmt: skip
-
-
-def test_every_command_has_help_and_speaks_json() -> None:
-    for path, command in COMMANDS.items():
-        assert command.help, path
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert path in (("serve",), ("work",)) or "--json" in options, path
-
-
-def test_help_is_there_at_once() -> None:
-    started = time.monotonic()
-    done = subprocess.run([SHOP, "--help"], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0
-    assert "shop serve --demo" in done.stdout
-    assert time.monotonic() - started < 5  # 0.3 s on an idle machine
 
 
 def test_looking_loads_nothing_that_serving_needs() -> None:
