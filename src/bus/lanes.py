@@ -18,6 +18,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
+import structlog
 from pymongo.errors import PyMongoError
 
 from bus.commits import Commit
@@ -41,6 +42,12 @@ BACKLOG = 5_000
 
 DRAINED = 100
 """Commits of a parked stream that goes on, after which it is noted how far it has come."""
+
+
+REST = 1.0
+"""Seconds until a lane that could not go on, through a fault of ours, is tried again."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -178,15 +185,24 @@ class Lanes:
     async def _run(self, stream: str, lane: Lane) -> None:
         with suppress(Overtaken):
             while lane.drains or lane.tasks:
-                if lane.drains:
-                    await self._tried(partial(self._drain, stream))
-                    lane.drains = False
-                else:
-                    await self._do(lane.tasks[0])
-                    task = lane.tasks.popleft()
-                    task.share.done(task.place.position)
-                    self._under_way -= 1
+                try:
+                    await self._go_on(stream, lane)
+                except Overtaken:
+                    raise
+                except Exception:  # of our own making: a handler's are dealt with by then
+                    log.exception("lane.failed", reader=self._reader, stream=stream)
+                    await asyncio.sleep(REST)
         self._close(stream, lane)
+
+    async def _go_on(self, stream: str, lane: Lane) -> None:
+        if lane.drains:
+            await self._tried(partial(self._drain, stream))
+            lane.drains = False
+        else:
+            await self._do(lane.tasks[0])
+            task = lane.tasks.popleft()
+            task.share.done(task.place.position)
+            self._under_way -= 1
 
     def _close(self, stream: str, lane: Lane) -> None:
         if self._lanes.get(stream) is lane:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bus import lanes as lanes_module
 from bus.envelope import Envelope
@@ -153,6 +154,27 @@ async def test_a_stream_is_parked_at_the_event_that_failed_and_the_rest_waits_in
     assert (parked["position"], parked["index"], parked["type"]) == (2, 0, "tills.Received")
     assert (parked["error"], parked["attempts"]) == (repr(BAD), 3)
     assert "raise self.bad" in parked["traceback"]
+
+
+async def test_a_fault_of_the_readers_own_is_told_and_costs_no_event(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "REST", 0.001)
+    desk = await shop.desk()
+    keeps, faults = desk.parking.keeps, [KeyError("a mistake of ours")]
+
+    def mistaken(stream: str, place: Place) -> bool:
+        if faults:
+            raise faults.pop()
+        return keeps(stream, place)
+
+    monkeypatch.setattr(desk.parking, "keeps", mistaken)
+    await shop.put("a", 1, 2)
+    with capture_logs() as logs:
+        await desk.read()
+    assert shop.clerk.of("a") == [1, 2]
+    (told,) = (line for line in logs if line["event"] == "lane.failed")
+    assert (told["log_level"], told["stream"]) == ("error", "till-a")
 
 
 async def test_a_retry_goes_through_a_stream_in_order_and_lets_it_go_on(
