@@ -13,7 +13,7 @@ CODE   := $(wildcard src tests bench)
 UV     := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: install run test faults fuzz check bench lock clean
+.PHONY: install run test image faults fuzz check bench lock clean
 
 install: $(READY) $(OSRM)
 
@@ -36,6 +36,10 @@ run: $(READY)
 # Four at once, on two cores too: a third of the time they wait for processes.
 test: $(READY) $(OSRM)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+# What the Dockerfile does to make a shop, done here: most of a minute of downloads.
+image: $(READY)
+	$(BIN)/python -m pytest tests/test_container.py -m long
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY) $(OSRM)

@@ -93,6 +93,7 @@ def test_everything_the_image_is_built_from_is_sent_to_the_builder() -> None:
         assert any(fnmatch.fnmatch(source, pattern.lstrip("!")) for pattern in sent)
 
 
+@pytest.mark.long
 def test_the_steps_of_the_build_make_a_shop_that_starts(tmp_path: Path) -> None:
     """Runs the first stage below a temporary folder; it downloads what the locks name."""
     opt, work = tmp_path / "opt", tmp_path / "build"

@@ -152,7 +152,13 @@ def stock(
     maker.clear()
 
 
-@pytest.fixture(scope="session", params=TRANSPORTS)
+def mostly(transport: str) -> Any:
+    """The transport of most shops always, the others in the long runs."""
+    marks = () if transport == "inprocess" else pytest.mark.long
+    return pytest.param(transport, marks=marks)
+
+
+@pytest.fixture(scope="session", params=map(mostly, TRANSPORTS))
 def transport(request: pytest.FixtureRequest) -> str:
     """What carries messages between the contexts of a shop: every journey goes on each."""
     return str(request.param)

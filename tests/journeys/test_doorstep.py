@@ -69,11 +69,6 @@ def furnish(shop: Shop) -> tuple[str, str]:
 
 
 @needs_data
-@pytest.mark.parametrize(
-    "transport",
-    ["inprocess", "loopback", pytest.param("lossy", marks=pytest.mark.long)],
-    indirect=True,
-)
 async def test_an_order_goes_from_basket_to_doorstep_and_outlives_kill_9(
     tmp_path: Path, transport: str
 ) -> None:
