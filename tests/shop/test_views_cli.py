@@ -124,12 +124,17 @@ async def test_a_view_is_listed_rebuilt_and_left_alone_when_it_differs(
     async def shop(*words: str) -> Any:
         return await asyncio.to_thread(partial(house.run, *words))
 
-    listing, differs, unknown = await asyncio.gather(
-        shop("views", "list", "--json"),
+    async def listed() -> Any:
+        listing = await shop("views", "list", "--json")
+        rows = {(row["name"], row["version"], row["state"]): row for row in listing.rows()}
+        return rows["orders", 1, "live"]["lag"] == 0 and rows
+
+    # How far a view has come is written down a while after.
+    rows = await eventually(listed)
+    differs, unknown = await asyncio.gather(
         shop("views", "rebuild", "orders", "--json"),
         shop("views", "rebuild", "baskets"),
     )
-    rows = {(row["name"], row["version"], row["state"]): row for row in listing.rows()}
     live = rows["orders", 1, "live"]
     assert (live["context"], live["documents"], live["position"], live["lag"]) == (
         "ordering", 4, head, 0,
