@@ -130,7 +130,7 @@ async def test_a_view_is_listed_rebuilt_and_left_alone_when_it_differs(
         return rows["orders", 1, "live"]["lag"] == 0 and rows
 
     # How far a view has come is written down a while after.
-    rows = await eventually(listed)
+    rows: dict[Any, Any] = await eventually(listed)
     differs, unknown = await asyncio.gather(
         shop("views", "rebuild", "orders", "--json"),
         shop("views", "rebuild", "baskets"),
