@@ -190,7 +190,7 @@ class Lanes:
                 except Overtaken:
                     raise
                 except Exception:  # of our own making: a handler's are dealt with by then
-                    log.exception("lane.failed", reader=self._reader, stream=stream)
+                    log.exception("lane.failed", reader=self._reader)
                     await asyncio.sleep(REST)
         self._close(stream, lane)
 

@@ -174,7 +174,7 @@ async def test_a_fault_of_the_readers_own_is_told_and_costs_no_event(
         await desk.read()
     assert shop.clerk.of("a") == [1, 2]
     (told,) = (line for line in logs if line["event"] == "lane.failed")
-    assert (told["log_level"], told["stream"]) == ("error", "till-a")
+    assert (told["log_level"], told["reader"]) == ("error", NAME)
 
 
 async def test_a_retry_goes_through_a_stream_in_order_and_lets_it_go_on(

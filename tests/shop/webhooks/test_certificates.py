@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from bus.messages import now
 from shop.webhooks.post import Post
+from tests.listening import let_go
 from tests.shop.webhooks.test_post import brought, leading
 
 
@@ -90,6 +91,6 @@ async def test_the_certificate_must_be_the_hosts_wherever_it_lives(
     finally:
         await post.close()
         server.close()
-        await server.wait_closed()
+        await let_go(server)
     assert answer.taken is taken, answer
     assert taken or "CERTIFICATE_VERIFY_FAILED" in (answer.error or "")
