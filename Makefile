@@ -43,7 +43,7 @@ image: $(READY)
 
 # Hours of bad luck in minutes; FAULTS_SEED=... repeats a run.
 faults: $(READY) $(OSRM)
-	$(BIN)/python -m pytest tests/faults tests/journeys -m long -s --deselect tests/journeys/test_strangers.py
+	$(BIN)/python -m pytest tests/faults tests/journeys tests/ordering tests/delivery -m long -s --deselect tests/journeys/test_strangers.py
 
 # Whatever happens to money, and whatever strangers ask, in other orders each time; FUZZ_SEED=... repeats what these asked,
 # FUZZ_SECONDS=... gives them more time than five minutes.

@@ -103,7 +103,7 @@ async def at_work(
     await platform.stop()
 
 
-@pytest.fixture(params=[InProcess, Loopback])
+@pytest.fixture(params=[pytest.param(InProcess, marks=pytest.mark.long), Loopback])
 async def delivering(
     request: pytest.FixtureRequest, mongo: MongoClient[dict[str, Any]], prefix: str
 ) -> AsyncIterator[Delivering]:

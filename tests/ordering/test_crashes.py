@@ -26,7 +26,7 @@ LEAST = 5
 """Commits in all logs that an order makes at the least, until it comes to rest."""
 
 
-@pytest.fixture(params=["inprocess", "loopback"])
+@pytest.fixture(params=[pytest.param("inprocess", marks=pytest.mark.long), "loopback"])
 def settings(
     request: pytest.FixtureRequest, servers: embedded.Servers, prefix: str, redis_url: str
 ) -> Settings:

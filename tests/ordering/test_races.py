@@ -23,7 +23,7 @@ AWAY = "redis://127.0.0.1:1/0"
 Start = Callable[..., AbstractAsyncContextManager[Whole]]
 
 
-@pytest.fixture(params=["inprocess", "loopback"])
+@pytest.fixture(params=[pytest.param("inprocess", marks=pytest.mark.long), "loopback"])
 def start(
     request: pytest.FixtureRequest, servers: embedded.Servers, prefix: str, redis_url: str
 ) -> Start:

@@ -74,7 +74,9 @@ def acts(shop: Whole, order: OrderDocument, random: Random) -> list[Act]:
     return [lambda what=what: act(what) for what in life]  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("transport", ["inprocess", "loopback"])
+@pytest.mark.parametrize(
+    "transport", [pytest.param("inprocess", marks=pytest.mark.long), "loopback"]
+)
 @pytest.mark.parametrize("seed", range(4))
 async def test_however_events_come_every_order_ends_well_and_the_books_are_right(
     start: Start, transport: str, seed: int
@@ -84,7 +86,9 @@ async def test_however_events_come_every_order_ends_well_and_the_books_are_right
         await live(shop, Random(seed), lambda n: {SKU: n})
 
 
-@pytest.mark.parametrize("transport", ["inprocess", "loopback"])
+@pytest.mark.parametrize(
+    "transport", [pytest.param("inprocess", marks=pytest.mark.long), "loopback"]
+)
 @pytest.mark.parametrize("seed", range(2))
 async def test_and_every_order_of_two_shipments(start: Start, transport: str, seed: int) -> None:
     async with start(transport) as shop:
