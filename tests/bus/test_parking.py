@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from bus import lanes as lanes_module
 from bus.envelope import Envelope
@@ -23,6 +22,7 @@ from bus.streams import Streams
 from bus.tasks import ended
 from tests.bus.conftest import OpenLog
 from tests.bus.tills import Received, Till, asked, receive, tills
+from tests.logged import logged
 from tests.waiting import eventually
 
 NAME = "tills.test<tills"
@@ -170,10 +170,10 @@ async def test_a_fault_of_the_readers_own_is_told_and_costs_no_event(
 
     monkeypatch.setattr(desk.parking, "keeps", mistaken)
     await shop.put("a", 1, 2)
-    with capture_logs() as logs:
+    with logged("lane.") as logs:
         await desk.read()
     assert shop.clerk.of("a") == [1, 2]
-    (told,) = (line for line in logs if line["event"] == "lane.failed")
+    (told,) = logs
     assert (told["log_level"], told["reader"]) == ("error", NAME)
 
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from maps.breaker import FAILURES, Breaker
 from maps.builtin_router import leg
@@ -19,6 +18,7 @@ from maps.outside import AT_ONCE, LARGEST, PATIENCE
 from maps.roads import Roads
 from tests.counting import Figures, figure
 from tests.listening import Talk, listening
+from tests.logged import logged
 from tests.maps.doors import ESCHEN, SCHAAN, VADUZ
 
 GOOD = b"""{"code": "Ok", "distances": [[4092.1]], "durations": [[420.4]],
@@ -108,9 +108,10 @@ async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(sai
     server = Server(said)
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
-        with capture_logs() as logs:
+        with logged("maps.") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
-        (line,) = (line for line in logs if line["event"] == "maps.osrm_failed")
+        (line,) = logs
+        assert line["event"] == "maps.osrm_failed"
         assert line["log_level"] == "warning"
         assert line["why"]
         assert "9.5" not in line["why"], "a position is personal"
@@ -166,7 +167,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def test_an_answer_that_comes_late_is_not_waited_for(talk: Talk) -> None:
     async with roads(talk) as router:
         began = time.monotonic()
-        with capture_logs() as logs:
+        with logged("maps.") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
         assert PATIENCE - 0.1 < time.monotonic() - began < 2 * PATIENCE
     assert [line["why"] for line in logs] == [f"it did not answer within {PATIENCE:g} s"]
@@ -217,7 +218,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
 
         clock.now += 10
         server.says = http(GOOD)
-        with capture_logs() as logs:
+        with logged("maps.") as logs:
             assert await ask() == "osrm"
         assert [line["event"] for line in logs] == ["maps.osrm_is_back"]
         server.says = http(b"oops", "404 Not Found")
@@ -256,7 +257,7 @@ async def test_a_router_that_declines_is_alive() -> None:
     server = Server(http(b'{"code": "TooBig", "message": "Too many table coordinates"}', "400 Bad"))
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
-        with capture_logs() as logs:
+        with logged("maps.") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
         assert [(line["event"], line["why"]) for line in logs] == [("maps.osrm_declined", "TooBig")]
         assert not breaker.open

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from structlog.testing import capture_logs
 
 from bus.messages import Position
 from maps.builtin_router import leg
@@ -16,6 +15,7 @@ from maps.google_geocoding import GoogleGeocoder, place_in
 from maps.google_routes import GoogleRouter, matrix_in, way_in
 from maps.outside import Answer, Declined, Nonsense
 from maps.router import FAR_FROM_ROADS_M, Unanswered
+from tests.logged import logged
 from tests.map_server import API_KEY, Maps
 from tests.maps.doors import BALZERS, SCHAAN, SEA, VADUZ, address
 from tests.waiting import PATIENCE as PATIENT
@@ -67,7 +67,7 @@ async def test_a_long_course_is_put_together_of_its_pieces(
 async def test_a_key_that_opens_nothing_is_said_in_the_log_and_not_shown(map_server: Maps) -> None:
     router = GoogleRouter("AIza-s3cret", base=map_server.address, patience=PATIENT)
     geocoder = GoogleGeocoder("AIza-s3cret", base=map_server.address, patience=PATIENT)
-    with capture_logs() as logs:
+    with logged("maps.") as logs:
         with pytest.raises(Unanswered, match="SHOP_GOOGLE_API_KEY"):
             await router.matrix((SCHAAN,), (VADUZ,))
         with pytest.raises(Unanswered, match="SHOP_GOOGLE_API_KEY"):

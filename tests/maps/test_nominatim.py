@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from structlog.testing import capture_logs
 
 from maps import pace as paces
 from maps.nominatim import NominatimGeocoder, place_in
@@ -18,6 +17,7 @@ from maps.outside import Answer, Declined, Nonsense
 from maps.pace import Pace
 from maps.router import Unanswered
 from tests.listening import listening
+from tests.logged import logged
 from tests.map_server import AGENT, Maps
 from tests.maps.doors import address
 from tests.waiting import PATIENCE as PATIENT
@@ -45,7 +45,7 @@ async def test_one_that_does_not_like_the_name_is_not_asked_for_a_while(
 ) -> None:
     pace = Pace(database, "nominatim", 1000)
     async with nominatim(map_server.address, pace, "python-httpx/0.28") as geocoder:
-        with capture_logs() as logs, pytest.raises(Unanswered, match="SHOP_NOMINATIM_USER_AGENT"):
+        with logged("maps.") as logs, pytest.raises(Unanswered, match="SHOP_NOMINATIM_USER_AGENT"):
             await geocoder.locate(HOUSE)
     assert [line["event"] for line in logs] == ["maps.nominatim_failed"]
 

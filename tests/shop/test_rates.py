@@ -8,7 +8,6 @@ from contextlib import suppress
 import pytest
 from limits import parse
 from redis.asyncio import Redis
-from structlog.testing import capture_logs
 
 from bus.problems import Problem
 from shop import rates as rates_module
@@ -16,6 +15,7 @@ from shop.container import cache_client
 from shop.doors import Doors
 from shop.rates import Rates
 from shop.web import surface
+from tests.logged import logged
 from tests.shop.clients import Running, problem
 from tests.waiting import eventually, soon
 
@@ -123,7 +123,7 @@ async def test_a_client_with_two_keys_has_one_limit_and_others_have_theirs(shop:
     first, second = [await small.client(name="greedy") for _ in range(2)]
     for client in (first, second):
         assert (await client.get("/v1/orders")).status_code == 200
-    with capture_logs() as logs:
+    with logged("client.") as logs:
         for client in (first, second):
             problem(await client.get("/v1/orders"), 429, "too_many_requests")
     told = {"event": "client.limited", "client": "greedy", "log_level": "warning"}
