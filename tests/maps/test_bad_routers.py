@@ -108,7 +108,7 @@ async def test_what_is_no_answer_is_answered_by_geometry_and_said_in_the_log(sai
     server = Server(said)
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
-        with logged("maps.") as logs:
+        with logged("maps.osrm_") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
         (line,) = logs
         assert line["event"] == "maps.osrm_failed"
@@ -167,7 +167,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def test_an_answer_that_comes_late_is_not_waited_for(talk: Talk) -> None:
     async with roads(talk) as router:
         began = time.monotonic()
-        with logged("maps.") as logs:
+        with logged("maps.osrm_") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
         assert PATIENCE - 0.1 < time.monotonic() - began < 2 * PATIENCE
     assert [line["why"] for line in logs] == [f"it did not answer within {PATIENCE:g} s"]
@@ -218,7 +218,7 @@ async def test_a_dead_router_is_not_asked_for_a_while_and_then_by_one_only() -> 
 
         clock.now += 10
         server.says = http(GOOD)
-        with logged("maps.") as logs:
+        with logged("maps.osrm_") as logs:
             assert await ask() == "osrm"
         assert [line["event"] for line in logs] == ["maps.osrm_is_back"]
         server.says = http(b"oops", "404 Not Found")
@@ -257,7 +257,7 @@ async def test_a_router_that_declines_is_alive() -> None:
     server = Server(http(b'{"code": "TooBig", "message": "Too many table coordinates"}', "400 Bad"))
     breaker = Breaker(failures=1)
     async with roads(server.talk, breaker=breaker) as router:
-        with logged("maps.") as logs:
+        with logged("maps.osrm_") as logs:
             assert await router.matrix((SCHAAN,), (VADUZ,)) == ((GEOMETRY,),)
         assert [(line["event"], line["why"]) for line in logs] == [("maps.osrm_declined", "TooBig")]
         assert not breaker.open

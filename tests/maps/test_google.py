@@ -67,7 +67,7 @@ async def test_a_long_course_is_put_together_of_its_pieces(
 async def test_a_key_that_opens_nothing_is_said_in_the_log_and_not_shown(map_server: Maps) -> None:
     router = GoogleRouter("AIza-s3cret", base=map_server.address, patience=PATIENT)
     geocoder = GoogleGeocoder("AIza-s3cret", base=map_server.address, patience=PATIENT)
-    with logged("maps.") as logs:
+    with logged("maps.google_") as logs:
         with pytest.raises(Unanswered, match="SHOP_GOOGLE_API_KEY"):
             await router.matrix((SCHAAN,), (VADUZ,))
         with pytest.raises(Unanswered, match="SHOP_GOOGLE_API_KEY"):

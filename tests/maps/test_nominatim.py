@@ -45,7 +45,10 @@ async def test_one_that_does_not_like_the_name_is_not_asked_for_a_while(
 ) -> None:
     pace = Pace(database, "nominatim", 1000)
     async with nominatim(map_server.address, pace, "python-httpx/0.28") as geocoder:
-        with logged("maps.") as logs, pytest.raises(Unanswered, match="SHOP_NOMINATIM_USER_AGENT"):
+        with (
+            logged("maps.nominatim_") as logs,
+            pytest.raises(Unanswered, match="SHOP_NOMINATIM_USER_AGENT"),
+        ):
             await geocoder.locate(HOUSE)
     assert [line["event"] for line in logs] == ["maps.nominatim_failed"]
 
