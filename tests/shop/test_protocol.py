@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bus.tasks import ended
 from shop import protocol
 from shop.protocol import Protocol
+from tests.listening import let_go
 from tests.waiting import soon
 
 CHUNK = b"x" * 100_000
@@ -38,6 +39,8 @@ async def served(app: ASGIApp, **state: Any) -> AsyncIterator[tuple[str, int]]:
         yield bound.getsockname()
     finally:
         await server.shutdown([bound])
+        for each in server.servers:
+            await let_go(each)
 
 
 def narrow() -> socket.socket:
