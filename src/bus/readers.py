@@ -108,12 +108,19 @@ class Reader:
         return self._work.done_to(partition)
 
     async def begin(self, leases: Sequence[Lease]) -> None:
-        """Work on these partitions too."""
+        """Work on these partitions too: on all of them or, if one cannot be begun, on none."""
         await self._halt()
+        begun = set()
         try:
             for lease in leases:
+                begun.add(lease.partition)
                 await self._work.begin(lease.partition, lease.position)
-                self.held.add(lease.partition)
+        except BaseException:  # or cancelled: whoever asked knows of none of them
+            for partition in begun:
+                await self._work.release(partition)
+            raise
+        else:
+            self.held |= begun
         finally:
             self._go_on()
 

@@ -603,3 +603,24 @@ async def test_a_reader_survives_work_that_cannot_begin(
     await shop.put("a", 1)
 
     await eventually(lambda: clerk.of("a") == [1])
+
+
+async def test_who_is_stopped_while_work_begins_works_on_nothing_any_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, clerk: Clerk
+) -> None:
+    load, begun, never = Parking.load, asyncio.Event(), asyncio.Event()
+
+    async def waits_at_the_last(self: Parking, partition: int, position: int) -> None:
+        await load(self, partition, position)
+        if partition == PARTITIONS - 1:
+            begun.set()
+            await never.wait()
+
+    monkeypatch.setattr(Parking, "load", waits_at_the_last)
+    reader = shop.reader(clerk)
+    await soon(begun.wait())
+    await reader.stop()
+    await shop.put("a", 1)
+
+    assert not reader.held
+    assert f"reader:{NAME}" not in {task.get_name() for task in asyncio.all_tasks()}
