@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -103,10 +103,19 @@ def etag(version: int | str) -> str:
     return f'"{version}"'
 
 
+def header(http: HttpRequest, name: bytes) -> str | None:
+    """A header, by its name in small letters; the first, if it came more than once. Every request
+    is asked for several: this takes a third of the time of `http.headers`."""
+    for each, value in http.scope["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return None
+
+
 def document(ask: Ask, found: Document) -> Response:
     """A read model's bytes; 304 when the asker has this version."""
     tag = etag(found.tag)
-    known = ask.http.headers.get("if-none-match")
+    known = header(ask.http, b"if-none-match")
     if known is not None and {tag, "*"} & {
         part.strip().removeprefix("W/") for part in known.split(",")
     }:
@@ -182,7 +191,8 @@ def fingerprint(key: str, message: Message) -> str:
 def from_query(endpoint: Endpoint, http: HttpRequest) -> Message:
     """The message in a path and its query string; each parameter may come once."""
     values: dict[str, str] = {}
-    for name, value in http.query_params.multi_items():
+    # Most have no query string, and to parse none takes as long as to parse the path.
+    for name, value in http.query_params.multi_items() if http.scope["query_string"] else ():
         if name in values or name in http.path_params:
             raise Problem(422, "invalid", f"{name} is given twice", errors=[twice(name)])
         if "\0" in value:
@@ -213,17 +223,17 @@ def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
 def waits(http: HttpRequest) -> int:
     """The seconds in `Prefer: wait=N` (RFC 7240), at most 30; 0 when the client does not care to
     wait."""
-    found = _WAIT.search(http.headers.get("prefer", ""))
+    found = _WAIT.search(header(http, b"prefer") or "")
     return min(int(found[1]), MAX_WAIT) if found else 0
 
 
-@asynccontextmanager
-async def waiting(http: HttpRequest) -> AsyncIterator[None]:
+@contextmanager
+def waiting(http: HttpRequest) -> Iterator[None]:
     """Within this a request waits because it was asked to: it takes nobody's place. Raises
     `TimeoutError` when the process is about to end: so does the wait."""
     if (taken := place(http.scope)) is not None:
         taken.wait()
-    async with leaving(http.scope).timeout(0):
+    with leaving(http.scope).timeout(0):
         yield
 
 
@@ -235,7 +245,7 @@ def twice(name: str) -> dict[str, str]:
 async def body_of(http: HttpRequest) -> bytes:
     """The body, as far as it may be that large and is JSON; raises `Problem` 408, 413
     and 415."""
-    kind = http.headers.get("content-type", "")
+    kind = header(http, b"content-type") or ""
     parts = []
     size = 0
     try:
@@ -271,7 +281,7 @@ VERSION = r'^(\*|"([0-9]{1,15})(-[0-9a-f]{1,16})?")$'
 
 def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
     """The Idempotency-Key; raises `Problem` 400 when it is required and missing, or unfit."""
-    key = http.headers.get("idempotency-key")
+    key = header(http, b"idempotency-key")
     if key is None:
         if required:
             raise Problem(
@@ -292,7 +302,7 @@ def idempotency_key(http: HttpRequest, *, required: bool) -> str | None:
 def if_match(http: HttpRequest) -> int | None:
     """The version in If-Match, if one is named; raises `Problem` 412 for a tag no order ever
     had."""
-    tag = http.headers.get("if-match")
+    tag = header(http, b"if-match")
     if tag is None:
         return None
     found = re.fullmatch(VERSION, tag)

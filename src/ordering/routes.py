@@ -52,7 +52,7 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         order_id, version = found.answer.order_id, found.answer.version
         query = AwaitOrder(order_id=order_id, seconds=seconds, version=version)
         try:
-            async with waiting(ask.http):
+            with waiting(ask.http):
                 settled = await bus.ask(query, ask.envelope)
         except TimeoutError:
             settled = await bus.ask(query.model_copy(update={"seconds": 0}), ask.envelope)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from bus.messages import Principal
 from bus.problems import Problem
-from bus.rest import LINK, SIGNED
+from bus.rest import LINK, SIGNED, header
 from shop.keys import Keys
 from shop.rates import Rates
 
@@ -65,11 +65,11 @@ class Doors:
         """
         if scope in (SIGNED, LINK):
             return UNKNOWN
-        kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+        kind, _, bearer = (header(request, b"authorization") or "").partition(" ")
         bearer = bearer.strip()
         if kind.lower() != "bearer" or not bearer:
             raise closed("Bearer")
-        holder = await self._holder(bearer, address(request))
+        holder = await self._holder(bearer, request)
         for principal in holder:
             if principal.scope == scope:
                 return principal
@@ -81,15 +81,15 @@ class Doors:
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
 
-    async def _holder(self, bearer: str, address: str) -> Sequence[Principal]:
+    async def _holder(self, bearer: str, request: Request) -> Sequence[Principal]:
         """Whose it is, once for each scope that it has."""
         if self._tokens is not None and bearer.count(".") == 2:  # a key has one dot
             if not self._tokens.knows(bearer):
-                self._strangers.spend(address)
+                self._strangers.spend(address(request))
             return await self._tokens.holder(bearer)
         principal = await self._keys.principal(bearer)
         if principal is None:
-            self._strangers.spend(address)
+            self._strangers.spend(address(request))
             raise closed('Bearer error="invalid_token"')
         return (principal,)
 

@@ -59,9 +59,10 @@ TURNED = {keep: wire(OVERLOADED, keep=keep) for keep in (True, False)}
 class Entrance(HttpToolsProtocol):
     """One connection."""
 
-    _turned_away = False  # the request whose body comes now
+    _incomplete = False  # a request's head is there, and not yet all of its body
+    _turned_away = False  # that request
     _keep = True
-    _unwanted = 0  # bytes of that body
+    _unwanted = 0  # bytes of its body
     _body: asyncio.TimerHandle | None = None  # what is done if it takes longer
 
     @property
@@ -81,28 +82,32 @@ class Entrance(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; who is still to send a body keeps nobody else out."""
         super().data_received(data)
-        if self._body is not None or self.transport.is_closing():
+        if not self._incomplete or self._body is not None or self.transport.is_closing():
             return
         if self._turned_away:
             self._body = self.loop.call_later(BODY_WITHIN, self.transport.close)
-        elif (taken := self._place) is not None and self.cycle.more_body:
+        elif (taken := self._place) is not None:
             self._body = self.loop.call_later(MOMENT, taken.step_aside)
 
     def on_headers_complete(self) -> None:
         """A request's head is there: let it in, or turn it away."""
+        self._incomplete = True
         turnstile: Turnstile | None = self.app_state.get(TURNSTILE)
-        before = self._last
-        if (
-            turnstile is None
-            or not (turnstile.full or (turnstile.crowded and self._would_wait()))
-            or (before is not None and not before.response_complete)  # it is not its turn yet
-            or self.url.partition(b"?")[0].decode("latin-1") in PROBES
-        ):
-            super().on_headers_complete()
-            if self.farewell:
-                self.cycle.keep_alive = False
-        else:
+        if turnstile is not None and self._too_many(turnstile):
             self._turn_away()
+            return
+        super().on_headers_complete()
+        if self.farewell:
+            self.cycle.keep_alive = False
+
+    def _too_many(self, turnstile: Turnstile) -> bool:
+        """Whether there is no place for the request that begins."""
+        if not (turnstile.full or (turnstile.crowded and self._would_wait())):
+            return False
+        before = self._last
+        return (
+            before is None or before.response_complete  # else it is not its turn yet
+        ) and self.url.partition(b"?")[0].decode("latin-1") not in PROBES
 
     def on_body(self, body: bytes) -> None:
         """A part of its body."""
@@ -115,9 +120,10 @@ class Entrance(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        self._forget_body()
+        self._incomplete = False
+        late = self._forget_body()
         if not self._turned_away:
-            if (taken := self._place) is not None:
+            if late and (taken := self._place) is not None:
                 taken.resume()
             super().on_message_complete()
         elif self._keep:
@@ -159,7 +165,10 @@ class Entrance(HttpToolsProtocol):
     def _say(self, answer: Wire) -> None:
         self.transport.write(secrets.token_hex(16).encode().join(answer))
 
-    def _forget_body(self) -> None:
-        if self._body is not None:
-            self._body.cancel()
-            self._body = None
+    def _forget_body(self) -> bool:
+        """Wait no more; whether there was something to wait for."""
+        if self._body is None:
+            return False
+        self._body.cancel()
+        self._body = None
+        return True

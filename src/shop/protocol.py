@@ -57,7 +57,8 @@ class Protocol(Entrance):
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._in_head = False
-        self._forget_late()
+        if self._late is not None:
+            self._forget_late()
         super().on_headers_complete()
 
     def shutdown(self) -> None:

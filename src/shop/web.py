@@ -135,7 +135,7 @@ class Served:
     async def _answer(self, request: Request) -> Response:
         endpoint, asked, end = self._endpoint, ASKED.get(), leaving(request.scope)
         try:
-            async with end.timeout(LAST, PATIENCE + waits(request)):
+            with end.timeout(LAST, PATIENCE + waits(request)):
                 principal = await self._doors.entered(request, endpoint.scope)
                 asked.client = principal.name
                 ask = await read(endpoint, request, principal, asked.traceparent)

@@ -8,8 +8,8 @@ from bus.leaving import Leaving
 from tests.waiting import soon
 
 
-async def waited(leaving: Leaving, last: float, otherwise: float | None = None) -> None:
-    async with leaving.timeout(last, otherwise):
+async def waited(leaving: Leaving, last: float, otherwise: float = 60) -> None:
+    with leaving.timeout(last, otherwise):
         await asyncio.Event().wait()
 
 
@@ -41,6 +41,24 @@ async def test_the_end_of_a_process_gives_nobody_more_time() -> None:
 
 async def test_who_was_done_before_hears_nothing_of_it() -> None:
     leaving = Leaving()
-    async with leaving.timeout(0):
+    with leaving.timeout(0):
         pass
     leaving.begin()
+
+
+async def test_who_is_cancelled_is_cancelled_whatever_the_time() -> None:
+    leaving = Leaving()
+    waiting = asyncio.create_task(waited(leaving, 0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    leaving.begin()
+    with pytest.raises(asyncio.CancelledError):
+        await soon(waiting)
+
+
+async def test_whose_time_is_over_is_not_cancelled_for_good() -> None:
+    with pytest.raises(TimeoutError):
+        await waited(Leaving(), 60, 0.01)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()

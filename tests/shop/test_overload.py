@@ -72,7 +72,7 @@ class Shop:
         return Response("ok")
 
     async def settle(self, request: Request) -> Response:
-        async with waiting(request):
+        with waiting(request):
             await self.goes_on.wait()
         return Response("ok")
 
