@@ -36,6 +36,7 @@ class Machine:
             "SHOP_DATA_DIR": str(folder / "data"),
             "SHOP_MONGODB_URL": servers.mongodb_url,
             "SHOP_REDIS_URL": servers.redis_url,
+            "SHOP_RATE_LIMIT": "1000000/second",  # counted as ever, and not met by a single client
         }
 
     @contextmanager

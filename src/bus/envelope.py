@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bus.commits import Commit
 from bus.messages import (
@@ -22,8 +21,7 @@ M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope(Generic[M]):
+class Envelope(NamedTuple, Generic[M]):
     """A message under way.
 
     `id` is the id of the decision a command asks for: the same id is decided once, whatever

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any, cast
 
 from starlette.types import Scope
 
@@ -98,9 +99,7 @@ class Within:
         self._out_of_time = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
+        self._task = task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._cancelling = task.cancelling()
         self._leaving.enter(self)
 

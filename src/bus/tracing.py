@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from bus.envelope import Envelope
@@ -66,7 +65,7 @@ async def recorded(
 ) -> Any:
     """Have a message handled and recorded: what follows from it names this as its parent."""
     with tracer.span(name, kind, envelope.traceparent, envelope.message) as span:
-        own = replace(envelope, traceparent=span.traceparent)
+        own = envelope._replace(traceparent=span.traceparent)
         token = enter(own)
         try:
             return await handler(own.message, own)

@@ -20,13 +20,15 @@ _TRACEPARENT = re.compile(
 
 
 class Asked:
-    """A request: its place in a trace, and who asks, once that is known."""
+    """A request: its place in a trace, who asks, once that is known, and how it was answered."""
 
-    __slots__ = ("_scope", "client", "sent", "traceparent")
+    __slots__ = ("_scope", "client", "sent", "status", "traceparent")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.client: str | None = None
+        self.status = 0
+        """That of the answer, once its head is sent."""
         self.sent = sent_with(scope)
         """The client's place in its trace, if it has one."""
         self.traceparent = self.sent or begun()

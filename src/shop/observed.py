@@ -41,27 +41,25 @@ class Observed:
             return
         with tracer.span(method, "server", asked.sent) as span:
             asked.traceparent = span.traceparent
-            status = await self._serve(asked, method, scope, receive, send)
+            await self._serve(asked, method, scope, receive, send)
             facts = {
                 "http.request.method": method,
                 "http.route": asked.route,
-                "http.response.status_code": status,
+                "http.response.status_code": asked.status,
             }
             span.tell(f"{method} {asked.route}", facts)
-            if status >= 500:
-                span.fail(str(status))
+            if asked.status >= 500:
+                span.fail(str(asked.status))
 
     async def _serve(
         self, asked: Asked, method: str, scope: Scope, receive: Receive, send: Send
-    ) -> int:
-        """Serve a request; returns the status. It counts as answered when the head of the answer is
-        sent: what streams on for minutes has been answered long before."""
+    ) -> None:
+        """Serve a request. It counts as answered when the head of the answer is sent: what streams
+        on for minutes has been answered long before."""
         began = time.perf_counter()
-        answered = 0
 
         def answer(status: int) -> None:
-            nonlocal answered
-            answered = status
+            asked.status = status
             seconds = time.perf_counter() - began
             IN_FLIGHT.dec()
             if taken is not None:
@@ -82,10 +80,9 @@ class Observed:
         try:
             await self._app(scope, receive, observed)
         finally:
-            if not answered:
+            if not asked.status:
                 answer(500)
             ASKED.reset(token)
-        return answered
 
 
 @lru_cache(maxsize=10_000)

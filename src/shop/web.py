@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import structlog
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bus.faults import told
 from bus.leaving import LEAVING, Leaving, leaving
@@ -101,19 +99,37 @@ def surface(
     async def docs(request: Request) -> Response:
         return HTMLResponse(shown)
 
-    app = Starlette(
+    app = Surface(
         routes=[
             *(Route(row.path, Served(row, doors), methods=[row.method]) for row in endpoints),
             *vitals(platform),
             Route("/openapi.json", document),
             Route("/docs", docs),
         ],
-        middleware=[Middleware(Observed)],
-        exception_handlers={HTTPException: routing_problem},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # nobody is sent to wherever the Host header says
     return app
+
+
+class Surface(Starlette):
+    """Starlette, with what stands around its routes made for this: on the way of every request, its
+    own layers for errors are a tenth of the work."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Every request is observed; whatever a route raises has an answer."""
+        return Observed(self._routed)
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.router(scope, receive, send)
+        except HTTPException as error:  # the router's own
+            response = routing_problem(Request(scope), error)
+            await response(scope, receive, send)
+        except Exception as error:
+            if ASKED.get().status:
+                raise
+            await failed(error)(scope, receive, send)
 
 
 class Served:
@@ -175,7 +191,7 @@ def failed(error: Exception) -> Response:
     return (problem_of(error) or our_fault(error, trace_id)).response(trace_id)
 
 
-async def routing_problem(request: Request, error: Any) -> Response:
+def routing_problem(request: Request, error: HTTPException) -> Response:
     """What Starlette itself refuses: no such path, or not with this method."""
     path = request.scope["path"][:200]
     trace_id = ASKED.get().trace_id
