@@ -223,7 +223,7 @@ def from_body(endpoint: Endpoint, http: HttpRequest, body: bytes) -> Message:
 def waits(http: HttpRequest) -> int:
     """The seconds in `Prefer: wait=N` (RFC 7240), at most 30; 0 when the client does not care to
     wait."""
-    found = _WAIT.search(header(http, b"prefer") or "")
+    found = _WAIT.search(asked) if (asked := header(http, b"prefer")) else None
     return min(int(found[1]), MAX_WAIT) if found else 0
 
 

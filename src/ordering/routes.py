@@ -98,6 +98,8 @@ def endpoints(bus: Bus) -> list[Endpoint]:
 
     row = Endpoint
     return [
+        # First, for it is asked most: who comes is compared with one row after the other.
+        row("GET", "/v1/orders/{order_id}", "shop", get, "One order", GetOrder, OrderDocument),
         row(
             "POST",
             "/v1/orders",
@@ -124,7 +126,6 @@ def endpoints(bus: Bus) -> list[Endpoint]:
             OrderDocument,
             listed=True,
         ),
-        row("GET", "/v1/orders/{order_id}", "shop", get, "One order", GetOrder, OrderDocument),
         row(
             "POST",
             "/v1/orders/{order_id}/cancel",

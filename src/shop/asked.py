@@ -8,8 +8,6 @@ from contextvars import ContextVar
 
 from starlette.types import Scope
 
-from bus.messages import new_id
-
 NOWHERE = "none"
 """The route of a request for a path that there is not."""
 
@@ -62,7 +60,8 @@ def sent_with(scope: Scope) -> str | None:
 
 def begun() -> str:
     """A trace that begins here, and that nobody records."""
-    return f"00-{new_id()}-{random.getrandbits(64) | 1:016x}-00"
+    ids = f"{random.getrandbits(192) | 1:048x}"
+    return f"00-{ids[:32]}-{ids[32:]}-00"
 
 
 def id_in(traceparent: str) -> str:
