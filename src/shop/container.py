@@ -86,15 +86,17 @@ def retries(settings: Settings) -> Retries:
     )
 
 
-def stripe_gateway(settings: Settings) -> StripeGateway:
-    """Stripe, as the operator set it."""
+def stripe_gateway(settings: Settings, platform: Platform) -> StripeGateway:
+    """Stripe, as the operator set it, until the platform stops."""
     from payment.stripe import StripeGateway  # which takes a while to load: only where it is used
 
-    return StripeGateway(
+    gateway = StripeGateway(
         settings.stripe_api_key or "",
         base=settings.stripe_api_base,
         return_url=settings.stripe_return_url,
     )
+    platform.at_stop(gateway.close)
+    return gateway
 
 
 def stripe_webhooks(settings: Settings, gateway: Any) -> Mapping[str, StripeWebhooks]:
@@ -189,7 +191,7 @@ class Shop(containers.DeclarativeContainer):
             BuiltinGateway,
             providers.Callable(database, mongo, settings.provided.mongodb_prefix, "payment"),
         ),
-        stripe=providers.Singleton(stripe_gateway, settings),
+        stripe=providers.Singleton(stripe_gateway, settings, platform),
     )
 
     map_room = providers.Callable(database, mongo, settings.provided.mongodb_prefix, "maps")
