@@ -14,6 +14,9 @@ from starlette.routing import Route
 from bus.platform import Platform
 from shop.figures import Figures
 from shop.metrics import exposition
+from shop.observed import PROBES
+from shop.openapi.headers import again
+from shop.openapi.refusals import MEANT
 
 
 def vitals(platform: Platform) -> list[Route]:
@@ -50,8 +53,17 @@ def _answer(why: str, media_type: str, schema: Any) -> dict[str, Any]:
     return {"description": why, "content": {media_type: {"schema": schema}}}
 
 
+def _refused(*statuses: str) -> dict[str, Any]:
+    """The problems that a request may meet whatever it is for."""
+    problem = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {each: _answer(MEANT[each], "application/problem+json", problem) for each in statuses}
+
+
 def _operation(path: str, summary: str, more: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """One route that needs no key."""
+    """One route that needs no key; one that is no probe waits its turn like any other."""
+    answers |= _refused("400", "408", "431") | ({} if path in PROBES else _refused("503"))
+    if "503" in answers:
+        answers["503"]["headers"] = again()
     return {
         path: {
             "get": {

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.routing import Route
 
 from bus.rest import HTML, LINK, SIGNED, Endpoint
+from shop.observed import PROBES
 from tests.shop.clients import Client, Running, basket
 from tests.shop.rows import Scene, to_be_fetched
 
@@ -116,9 +117,11 @@ async def test_each_operation_says_what_it_takes_and_answers(
 
 async def test_every_problem_has_its_media_type_and_is_described(document: dict[str, Any]) -> None:
     for (method, path), operation in operations(document).items():
-        if not path.startswith("/v1/"):
-            continue
         answers = operation["responses"]
+        if not path.startswith("/v1/"):
+            assert {"400", "408", "431"} <= set(answers), path
+            assert ("503" in answers) == (path not in PROBES or path == "/readyz"), path
+            continue
         keyed = {"401", "403"} if operation["security"] == [{"key": []}] else set()
         assert {"422", "503"} | keyed <= set(answers), path
         assert {"400", "408", "429", "431"} <= set(answers), path

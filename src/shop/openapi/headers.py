@@ -28,7 +28,7 @@ def asked(row: Endpoint) -> list[dict[str, Any]]:
 def answered(row: Endpoint, status: str) -> dict[str, Any]:
     """The headers of an answer."""
     if status in ("429", "503"):
-        return {"Retry-After": _told("Seconds until it may succeed", r"^\d+$", required=True)}
+        return again()
     if status == "401":
         return {"WWW-Authenticate": _told("How to be let in", required=True)}
     if status == "304" or (status == "200" and compared(row)):
@@ -43,6 +43,11 @@ def answered(row: Endpoint, status: str) -> dict[str, Any]:
     if row.path == "/v1/orders":
         found["Location"] = _told("Where it is", required=True)
     return found
+
+
+def again() -> dict[str, Any]:
+    """The header of an answer that says when to ask again."""
+    return {"Retry-After": _told("Seconds until it may succeed", r"^\d+$", required=True)}
 
 
 def compared(row: Endpoint) -> bool:
