@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # so that `shop --help` need not load them
 
 R = TypeVar("R")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
@@ -76,7 +78,7 @@ def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_jso
     )
     for row in rows:
         cells = ("" if (cell := row.get(column)) is None else str(cell) for column in columns)
-        table.add_row(*map(escape, cells))
+        table.add_row(*[escape(harmless(cell, "\t")) for cell in cells])
     # A row is a line however long it is: what is cut off cannot be pasted into the next command.
     Console(highlight=False, width=Console(width=10_000).measure(table).maximum).print(table)
 
@@ -89,7 +91,15 @@ def show_one(fields: Mapping[str, object], *, as_json: bool) -> None:
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
         stdout.print(f"[bold]{name.replace('_', ' ').ljust(width)}[/bold]  ", end="")
-        stdout.print(str(value), markup=False, soft_wrap=True)
+        stdout.print(harmless(str(value), "\t\n"), markup=False, soft_wrap=True)
+
+
+def harmless(text: str, allowed: str) -> str:
+    """Text with its control characters spelled out, but for some: whoever wrote it, a buyer say,
+    has no say over the terminal on which it is read."""
+    return _CONTROL.sub(
+        lambda found: found[0] if found[0] in allowed else repr(found[0])[1:-1], text
+    )
 
 
 def fail(message: str) -> NoReturn:

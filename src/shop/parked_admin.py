@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bus.console import AsJson, Open, fail, progress, show, show_one, stderr, stdout
+from bus.console import AsJson, Open, fail, harmless, progress, show, show_one, stderr, stdout
 from bus.messages import NotFound, Refused
 from shop.work_admin import looking
 
@@ -71,7 +71,8 @@ def commands(shop: Any) -> typer.Typer:
         traceback, behind = whole.pop("traceback"), whole.pop("behind")
         event = json.dumps(whole.pop("event"), indent=2, default=str, ensure_ascii=False)
         show_one({name: value for name, value in whole.items() if value is not None}, as_json=False)
-        stdout.print(f"\n{event}\n\n{traceback or ''}", markup=False, soft_wrap=True)
+        told = harmless(f"\n{event}\n\n{traceback or ''}", "\t\n")
+        stdout.print(told, markup=False, soft_wrap=True)
         if behind:
             show(behind, ["position", "at", "type"], as_json=False)
         stderr.print(f"[dim]shop parked retry {id}, or: shop parked skip {id} --reason WHY[/dim]")

@@ -42,3 +42,18 @@ def test_a_moment_is_a_time_or_so_long_ago() -> None:
     assert ago("2026-11-22T12:00+02:00", now) == now - timedelta(days=1, hours=2)
     with pytest.raises(BadParameter, match="2w is no time"):
         ago("2w", now)
+
+
+def test_what_somebody_wrote_moves_nothing_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "nice\x1b]0;mine\x07 mug\x9b2J\r\nreally"
+    console.show([{"id": 1, "reason": words}], ["id", "reason"], as_json=False)
+    shown = capsys.readouterr().out
+    assert r"nice\x1b]0;mine\x07 mug\x9b2J\r\nreally" in shown
+    assert len(shown.splitlines()) == 2
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "stdout", Console(file=screen, highlight=False))
+    console.show_one({"reason": words}, as_json=False)
+    assert r"nice\x1b]0;mine\x07 mug\x9b2J\r" in screen.getvalue()
+    assert screen.getvalue().endswith("\nreally\n")
