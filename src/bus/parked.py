@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from pymongo import ASCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from bus.messages import now
+from bus.messages import ERASED, now
 from bus.mongo import durable
 
 
@@ -40,6 +40,17 @@ def ask(
     return bool(
         durable(database["parked"]).update_one(key, {"$set": {"asked": asked}}).matched_count
     )
+
+
+def forget(database: Database[dict[str, Any]], ids: Set[str]) -> None:
+    """Take out what errors have said of the streams of these ids: it may quote what was personal
+    in an event. Blocks."""
+    for name in ("parked", "skipped"):
+        kept = durable(database[name])
+        for each in kept.find({"error": {"$exists": True}}, {"stream": 1}):
+            if each["stream"].partition("-")[2] in ids:
+                words = {"error": ERASED, "traceback": ERASED}
+                kept.update_one({"_id": each["_id"], "error": {"$exists": True}}, {"$set": words})
 
 
 def make_indexes(database: Database[dict[str, Any]]) -> None:

@@ -291,16 +291,19 @@ class RequestReturn(Command[Done[ReturnDocument]], name="ordering.RequestReturn"
 
 
 class ReturnList(Model):
-    """The returns of an order, newest first; always whole."""
+    """Returns of an order, newest first, and whether there are more."""
 
     data: tuple[ReturnDocument, ...]
     has_more: bool = False
 
 
-class GetReturns(Query[tuple[ReturnDocument, ...]], name="ordering.GetReturns"):
-    """The returns of an order, newest first. Refused with `unknown_order`."""
+class GetReturns(Query[ReturnList], name="ordering.GetReturns"):
+    """The returns of an order, newest first: all, or so many. Refused with `unknown_order`, and
+    with `unknown_return` when there is none to start after."""
 
     order_id: Id
+    limit: int | None = Field(default=None, ge=1, le=100)
+    starting_after: Id | None = None
 
 
 class GetPickup(Query[Document], name="ordering.GetPickup"):

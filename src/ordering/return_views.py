@@ -12,9 +12,9 @@ from bus.messages import Busy, Document, Done, NotFound, Page, Principal
 from bus.streams import Decided
 from bus.views import Documents, View
 from delivery.contract import GetDelivery
-from ordering import returns
+from ordering import return_rules, returns
 from ordering.commands import GetReturn, ListReturns
-from ordering.contract import GetPickup, GetReturns, ReturnDocument
+from ordering.contract import GetPickup, GetReturns, ReturnDocument, ReturnList
 from ordering.order import Order
 from ordering.return_rules import find, order_id_of, unknown
 from ordering.returns import Return, ReturnEvent
@@ -84,19 +84,22 @@ class ReturnReads:
         self._home = home
         self._lists = lists
 
-    async def of_order(
-        self, query: GetReturns, envelope: Envelope[GetReturns]
-    ) -> tuple[ReturnDocument, ...]:
+    async def of_order(self, query: GetReturns, envelope: Envelope[GetReturns]) -> ReturnList:
         """The returns of the asker's order, newest first."""
         order = await self._own(query.order_id, envelope.principal)
-        return tuple(present(each) for each in reversed(order.returns))
+        found = order.returns[::-1]
+        if query.starting_after is not None:
+            last = return_rules.known(order, query.starting_after)
+            found = found[found.index(last) + 1 :]
+        page = found[: query.limit]
+        return ReturnList(
+            data=tuple(present(each) for each in page), has_more=len(page) < len(found)
+        )
 
     async def pickup(self, query: GetPickup, envelope: Envelope[GetPickup]) -> Document:
         """The delivery that fetches the goods of a return of the asker's order."""
         order = await self._own(query.order_id, envelope.principal)
-        found = find(order, query.return_id)
-        if found is None:
-            raise unknown(query.return_id)
+        found = return_rules.known(order, query.return_id)
         if found.pickup is None:
             raise NotFound(
                 "no_pickup",
@@ -109,10 +112,7 @@ class ReturnReads:
         order = (await self._home.streams.newest(orders(order_id_of(query.return_id)))).state
         if order is None or not may_see(envelope.principal, order.client):
             raise unknown(query.return_id)
-        found = find(order, query.return_id)
-        if found is None:
-            raise unknown(query.return_id)
-        return present(found)
+        return present(return_rules.known(order, query.return_id))
 
     async def list(self, query: ListReturns, envelope: Envelope[ListReturns]) -> Page:
         """A page of returns, newest first."""

@@ -27,7 +27,6 @@ from ordering.contract import (
     QuoteBasket,
     RequestReturn,
     ReturnDocument,
-    ReturnList,
 )
 
 BASKET: dict[str, Any] = {
@@ -81,7 +80,7 @@ def endpoints(bus: Bus) -> list[Endpoint]:
         return done(await bus.deliver(ask.envelope), 201)
 
     async def returns(ask: Ask) -> Response:
-        return answer(ReturnList(data=await bus.deliver(ask.envelope)))
+        return answer(await bus.deliver(ask.envelope))
 
     async def delivery(ask: Ask) -> Response:
         order = await bus.deliver(ask.envelope)  # is it theirs?

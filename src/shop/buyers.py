@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
+from bus import parked
 from bus.dispatch import Bus
 from bus.keyring import TRUSTED_FOR
 from bus.messages import NotFound, Query, now
 from bus.platform import Platform
+from bus.tasks import in_thread
 from bus.writer import PATIENCE
 from delivery.contract import GetDelivery
 from ordering.commands import CheckForgettable, ForgetBuyer
-from ordering.contract import GetHistory, GetReturns, ListOrders
+from ordering.contract import GetHistory, GetReturns, ListOrders, ReturnList
 from payment.balance_commands import GetLedger
 from payment.contract import GetBalance
 from payment.queries import GetPayment
@@ -72,7 +75,18 @@ async def erase(platform: Platform, buyer_id: str, wait: float = LAST_SEAL) -> S
     orders = await bus.ask(CheckForgettable(buyer_id=buyer_id))
     await platform.keyring.delete_old(buyer_id)
     await bus.send(ForgetBuyer(buyer_id=buyer_id))
+    await _forget_parked(platform, buyer_id)
     return orders
+
+
+async def _forget_parked(platform: Platform, buyer_id: str) -> None:
+    """Take out what errors have said of whatever happened to a buyer."""
+    ids = {buyer_id}
+    async for order in _orders(platform.bus, buyer_id):
+        returns = await platform.bus.ask(GetReturns(order_id=order["order_id"]))
+        ids |= {order["order_id"], order["payment_id"], *_deliveries(order, returns)}
+    for context in platform.contexts.values():
+        await in_thread(partial(parked.forget, context.database, ids))
 
 
 async def _orders(bus: Bus, buyer_id: str) -> AsyncIterator[dict[str, Any]]:
@@ -94,16 +108,22 @@ async def _order(bus: Bus, order: dict[str, Any]) -> dict[str, Any]:
     history = await bus.ask(GetHistory(order_id=id))
     returns = await bus.ask(GetReturns(order_id=id))
     payment = await _found(bus, GetPayment(payment_id=order["payment_id"]))
-    parcels = order.get("shipments", [order])
-    ids = [each["delivery_id"] for each in parcels]
+    ids = _deliveries(order, returns)
     deliveries = [await _found(bus, GetDelivery(delivery_id=id)) for id in ids]
     return {
         "order": order,
         "history": [happening.model_dump(mode="json") for happening in history],
-        "returns": [each.model_dump(mode="json", exclude_none=True) for each in returns],
+        "returns": [each.model_dump(mode="json", exclude_none=True) for each in returns.data],
         "payment": payment and payment.model_dump(mode="json", exclude_none=True),
         "deliveries": [json.loads(each.body) for each in deliveries if each is not None],
     }
+
+
+def _deliveries(order: dict[str, Any], returns: ReturnList) -> list[str]:
+    """The ids of all deliveries to the buyer's door, and from there."""
+    brought = [each["delivery_id"] for each in order.get("shipments", [order])]
+    fetched = [each.pickup.delivery_id for each in returns.data if each.pickup is not None]
+    return brought + fetched
 
 
 async def _found(bus: Bus, query: Query[Any]) -> Any:

@@ -76,7 +76,7 @@ async def test_goods_that_are_sent_back_are_paid_for_and_sold_again(
             (rest.return_id, TOTAL - PRICE),
         ]
         found = await shop.ask(GetReturns(order_id=order.order_id))
-        assert [(each.return_id, each.status) for each in found] == [
+        assert [(each.return_id, each.status) for each in found.data] == [
             (rest.return_id, "refunded"),
             (one.return_id, "refunded"),
         ]
@@ -108,7 +108,15 @@ async def test_returns_asked_for_at_once_never_exceed_the_order(opened: Open) ->
         )
         refused = [each for each in found if isinstance(each, Refused)]
         assert [each.code for each in refused] == ["too_many_returned"] * 4
-        assert len(await shop.ask(GetReturns(order_id=order.order_id))) == 2
+        both = await shop.ask(GetReturns(order_id=order.order_id))
+        assert (len(both.data), both.has_more) == (2, False)
+        newest = await shop.ask(GetReturns(order_id=order.order_id, limit=1))
+        assert (newest.data, newest.has_more) == (both.data[:1], True)
+        after = newest.data[0].return_id
+        rest = await shop.ask(GetReturns(order_id=order.order_id, limit=1, starting_after=after))
+        assert (rest.data, rest.has_more) == (both.data[1:], False)
+        with pytest.raises(NotFound):
+            await shop.ask(GetReturns(order_id=order.order_id, starting_after="ret_0_none"))
 
 
 async def test_a_return_is_decided_on_the_version_that_was_seen(opened: Open) -> None:

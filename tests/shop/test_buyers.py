@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,6 +37,23 @@ def home(canary: str) -> Body:
 def buyer() -> str:
     """Somebody nobody has heard of."""
     return f"buyer-{uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def failed_at(shop: Running) -> Iterator[Callable[[str, str], None]]:
+    """Has a reader have failed at a stream, with an error that quotes what was in an event."""
+    kept = []
+
+    def failed(stream: str, error: str) -> None:
+        database = shop.platform.contexts[stream.partition("-")[0]].database
+        told = {"reader": "nobody's", "stream": stream, "error": error, "traceback": f"... {error}"}
+        for collection in (database["parked"], database["skipped"]):
+            collection.insert_one({**told})
+            kept.append(collection)
+
+    yield failed
+    for collection in kept:
+        collection.delete_many({"reader": "nobody's"})
 
 
 @pytest.fixture
@@ -86,10 +103,17 @@ async def sent_back(web: Client, carrier: Client, buyer: str, canary: str) -> Bo
     """An order whose buyer has told a lot, and sent a piece back."""
     payment = {"method": "card", "token": "pm_card_visa"}
     order = await completed(web, carrier, buyer_id=buyer, destination=home(canary), payment=payment)
-    body = {"items": [{"sku": "MUG-BLUE", "quantity": 1}], "reason": f"{canary} dropped it"}
-    answer = await web.post(f"/v1/orders/{order['order_id']}/returns", body)
+    path = f"/v1/orders/{order['order_id']}/returns"
+    mug = {"items": [{"sku": "MUG-BLUE", "quantity": 1}], "reason": f"{canary} dropped it"}
+    answer = await web.post(path, {**mug, "pickup": {}})
     assert answer.status_code == 201, answer.text
+    pickup = f"{path}/{answer.json()['return_id']}/pickup"
+    await eventually(lambda: there(web, pickup))
     return order
+
+
+async def there(web: Client, path: str) -> Any:
+    return (await web.get(path)).status_code == 200
 
 
 async def brought_home(web: Client, carrier: Client, buyer: str, canary: str) -> Body:
@@ -113,8 +137,13 @@ async def test_a_buyer_is_told_everything(
     order = await sent_back(web, carrier, buyer, canary)
 
     async def told() -> Any:
-        found = await exported(shop.platform.bus, buyer)
-        return found if found["orders"] and found["orders"][0]["payment"] else None
+        """All of it, as soon as the lists show it."""
+        try:
+            found = await exported(shop.platform.bus, buyer)
+        except Nobody:
+            return None
+        (order,) = found["orders"] or [{"payment": None}]
+        return found if order["payment"] and len(order["deliveries"]) == 2 else None
 
     found: Any = await eventually(told)
     json.dumps(found)
@@ -123,8 +152,9 @@ async def test_a_buyer_is_told_everything(
     assert known["order"]["destination"] == home(canary)
     assert known["returns"][0]["reason"] == f"{canary} dropped it"
     assert known["payment"]["payment_id"] == order["payment_id"]
-    (delivery,) = known["deliveries"]
+    delivery, pickup = known["deliveries"]
     assert delivery["destination"] == home(canary)
+    assert pickup["origin"] == home(canary)
     types = [happening["type"] for happening in known["history"]]
     assert types[0] == "ordering.OrderPlaced"
     assert "ordering.OrderCompleted" in types
@@ -137,6 +167,7 @@ async def test_nobody_reads_what_is_erased_and_totals_stay(
     carrier: Client,
     buyer: str,
     canary: str,
+    failed_at: Callable[[str, str], None],
     mongo: MongoClient[dict[str, Any]],
     servers: embedded.Servers,
 ) -> None:
@@ -151,6 +182,8 @@ async def test_nobody_reads_what_is_erased_and_totals_stay(
     assert (cancelled["status"], cancelled["reason"]) == ("cancelled", f"{canary} moved")
     assert (await web.get(path)).json()["destination"] == home(canary)  # and so it is cached
     brought = await brought_home(web, carrier, buyer, canary)
+    failed_at(f"payment-{placed['payment_id']}", f"no token: {token}")
+    failed_at(f"delivery-{brought['delivery_id']}", f"no road: {canary} Lane")
     before = await exported(other.platform.bus, buyer)
     assert {each["order"]["destination"]["road"] for each in before["orders"]} == {f"{canary} Lane"}
 
