@@ -43,9 +43,10 @@ class Nobody(NotFound):
         )
 
 
-async def exported(bus: Bus, buyer_id: str) -> dict[str, Any]:
-    """Everything about a buyer, as JSON has it. Raises `Nobody`."""
-    orders = [await _order(bus, order) async for order in _orders(bus, buyer_id)]
+async def exported(platform: Platform, buyer_id: str) -> dict[str, Any]:
+    """Everything about a buyer up to now, as JSON has it. Raises `Nobody`."""
+    bus = platform.bus
+    orders = [await _order(bus, order) async for order in _orders(platform, buyer_id)]
     ledger = await bus.ask(GetLedger(buyer_id=buyer_id))
     if not orders and not ledger:
         raise Nobody(buyer_id)
@@ -63,13 +64,15 @@ async def exported(bus: Bus, buyer_id: str) -> dict[str, Any]:
 
 async def erase(platform: Platform, buyer_id: str, wait: float = LAST_SEAL) -> Sequence[str]:
     """Have nobody ever read again what is personal about a buyer; the ids of their orders, whose
-    totals and history stay. Raises `Nobody`, and `Refused` with `orders_open`.
+    totals and history stay, as does store credit. Raises `Nobody`, and `Refused` with
+    `orders_open`.
 
     May be done again, wherever it was broken off.
     """
     bus = platform.bus
     await bus.ask(CheckForgettable(buyer_id=buyer_id))
-    if not await platform.keyring.renew(buyer_id):
+    sealed = await platform.keyring.renew(buyer_id)
+    if not sealed and not await bus.ask(GetLedger(buyer_id=buyer_id)):
         raise Nobody(buyer_id)
     await asyncio.sleep(wait)
     orders = await bus.ask(CheckForgettable(buyer_id=buyer_id))
@@ -82,22 +85,23 @@ async def erase(platform: Platform, buyer_id: str, wait: float = LAST_SEAL) -> S
 async def _forget_parked(platform: Platform, buyer_id: str) -> None:
     """Take out what errors have said of whatever happened to a buyer."""
     ids = {buyer_id}
-    async for order in _orders(platform.bus, buyer_id):
+    async for order in _orders(platform, buyer_id):
         returns = await platform.bus.ask(GetReturns(order_id=order["order_id"]))
         ids |= {order["order_id"], order["payment_id"], *_deliveries(order, returns)}
     for context in platform.contexts.values():
         await in_thread(partial(parked.forget, context.database, ids))
 
 
-async def _orders(bus: Bus, buyer_id: str) -> AsyncIterator[dict[str, Any]]:
-    """A buyer's orders, the newest first."""
-    after: str | None = None
+async def _orders(platform: Platform, buyer_id: str) -> AsyncIterator[dict[str, Any]]:
+    """A buyer's orders, the newest first: all there are by now."""
+    head = await platform.contexts["ordering"].log.head()
+    query = ListOrders(buyer_id=buyer_id, limit=PAGE, min_position=head)
     while True:
-        page = await bus.ask(ListOrders(buyer_id=buyer_id, limit=PAGE, starting_after=after))
+        page = await platform.bus.ask(query)
         for row in page.data:
             order = json.loads(row)
             yield order
-            after = order["order_id"]
+            query = query.model_copy(update={"starting_after": order["order_id"]})
         if not page.has_more:
             return
 

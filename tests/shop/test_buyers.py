@@ -13,7 +13,9 @@ import pytest
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
-from bus.messages import Refused
+from bus.messages import Money, Refused
+from payment.balance_commands import CreditBuyer
+from payment.contract import GetBalance
 from shop import embedded
 from shop.buyers import Nobody, erase, exported
 from shop.running import assembled
@@ -135,17 +137,7 @@ async def test_a_buyer_is_told_everything(
     shop: Running, web: Client, carrier: Client, buyer: str, canary: str
 ) -> None:
     order = await sent_back(web, carrier, buyer, canary)
-
-    async def told() -> Any:
-        """All of it, as soon as the lists show it."""
-        try:
-            found = await exported(shop.platform.bus, buyer)
-        except Nobody:
-            return None
-        (order,) = found["orders"] or [{"payment": None}]
-        return found if order["payment"] and len(order["deliveries"]) == 2 else None
-
-    found: Any = await eventually(told)
+    found = await exported(shop.platform, buyer)
     json.dumps(found)
     (known,) = found["orders"]
     assert known["order"]["order_id"] == order["order_id"]
@@ -184,7 +176,7 @@ async def test_nobody_reads_what_is_erased_and_totals_stay(
     brought = await brought_home(web, carrier, buyer, canary)
     failed_at(f"payment-{placed['payment_id']}", f"no token: {token}")
     failed_at(f"delivery-{brought['delivery_id']}", f"no road: {canary} Lane")
-    before = await exported(other.platform.bus, buyer)
+    before = await exported(other.platform, buyer)
     assert {each["order"]["destination"]["road"] for each in before["orders"]} == {f"{canary} Lane"}
 
     async def done() -> Any:
@@ -198,7 +190,7 @@ async def test_nobody_reads_what_is_erased_and_totals_stay(
     assert servers.redis_url is not None
     assert await places_of(canary, shop, mongo, servers.redis_url) == []
     for replica in (shop, other):
-        newest, oldest = (await exported(replica.platform.bus, buyer))["orders"]
+        newest, oldest = (await exported(replica.platform, buyer))["orders"]
         (delivery,) = newest["deliveries"]
         assert delivery["destination"]["road"] == "erased"
         assert delivery["checkpoints"][-1]["proof"] == {"name": "erased"}
@@ -235,8 +227,19 @@ async def test_an_open_order_keeps_its_address(
     assert shown["destination"] == home(canary)
 
 
+async def test_who_has_only_store_credit_is_known_and_keeps_it_when_erased(
+    shop: Running, buyer: str
+) -> None:
+    bus = shop.platform.bus
+    credit = Money(amount=1000, currency="EUR")
+    await bus.send(CreditBuyer(buyer_id=buyer, amount=credit, reason="a gift"))
+    assert len((await exported(shop.platform, buyer))["store_credit"]["entries"]) == 1
+    assert await erase(shop.platform, buyer, wait=0) == ()
+    assert (await bus.ask(GetBalance(buyer_id=buyer))).balance == credit
+
+
 async def test_nobody_is_not_erased(shop: Running) -> None:
     with pytest.raises(Nobody, match="check the id"):
         await erase(shop.platform, "buyer-ghost", wait=0)
     with pytest.raises(Nobody):
-        await exported(shop.platform.bus, "buyer-ghost")
+        await exported(shop.platform, "buyer-ghost")
