@@ -27,6 +27,15 @@ WAREHOUSE = {"lat": 47.1415, "lon": 9.5215}
 
 MARK = "window.marked = true"
 
+CROSSED = """[...document.querySelectorAll(".parcel > :not(:empty):not(.where)")]
+    .filter((part, n, all) => n + 1 < all.length)
+    .filter((part, n) => {
+        const next = getComputedStyle(part.nextElementSibling), own = getComputedStyle(part);
+        return parseFloat(next.borderTopWidth) && parseFloat(own.paddingBottom) < 8;
+    })
+    .map((part) => part.className)"""
+"""The parts of a parcel whose words stand on the line below them."""
+
 
 @pytest.fixture
 async def web(served: Served) -> AsyncIterator[Web]:
@@ -127,6 +136,7 @@ async def test_it_is_readable_in_every_light_and_on_every_screen(
                 await seen.page.goto(link)
                 await seen.shows(".eta", "Arrives at")
                 assert await seen.page.evaluate(CHECKS) == []
+                assert await seen.page.evaluate(CROSSED) == []
                 assert seen.complaints == []
                 await seen.shot(f"{name}-{scheme}", tmp_path)
 

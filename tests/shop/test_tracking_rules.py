@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
 from math import hypot
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Document
 from delivery.contract import Scan
 from delivery.contract import Status as DeliveryStatus
 from ordering.contract import Status as OrderStatus
@@ -71,14 +69,13 @@ def test_a_van_that_should_be_there_and_was_not_seen_is_late_but_at_the_door_it_
     assert "Later" not in near
 
 
+def in_two(first: dict[str, Any], second: dict[str, Any]) -> Snapshot:
+    shown = snapshot(order(), first, {**second, "delivery_id": "dlv_2"})
+    return shown._replace(state=shown.state._replace(deliveries=("dlv_1", "dlv_2")))
+
+
 def test_an_order_of_several_parcels_tells_each_and_all() -> None:
-    first, second = moving(), delivery("scheduled", delivery_id="dlv_2")
-    shown = snapshot(order(), first)
-    both = Snapshot(
-        shown.state._replace(deliveries=("dlv_1", "dlv_2")),
-        {**shown.deliveries, "dlv_2": Document(version=1, body=json.dumps(second).encode())},
-    )
-    told = progress(both)
+    told = progress(in_two(moving(), delivery("scheduled")))
     assert told.words.headline == "On its way"
     assert "2 parcels" in told.words.detail
     assert [parcel.words.headline for parcel in told.parcels] == ["On its way", "Getting ready"]
@@ -90,6 +87,25 @@ def test_an_order_of_several_parcels_tells_each_and_all() -> None:
         "Parcel 2: Getting ready",
     ]
     assert len(re.findall(r' id="([^"]*)"', html)) == len(set(re.findall(r' id="([^"]*)"', html)))
+
+
+@pytest.mark.parametrize(
+    ("second", "headline", "mood"),
+    [
+        ("assigned", "Getting ready", "waiting"),
+        ("rescheduled", "We are coming again", "waiting"),
+        ("en_route", "On its way", "moving"),
+        ("attempt_failed", "We missed you", "trouble"),
+        ("returned_to_sender", "Sent back", "trouble"),
+        ("delivered", "Delivered", "done"),
+    ],
+)
+def test_of_several_parcels_it_tells_what_is_still_to_come_or_went_wrong(
+    second: str, headline: str, mood: str
+) -> None:
+    words = progress(in_two(delivery("delivered"), delivery(second))).words
+    assert (words.headline, words.mood) == (headline, mood)
+    assert ("1 of them delivered" in words.detail) == (second != "delivered")
 
 
 def test_nothing_is_told_of_the_price_or_the_buyer_and_no_more_of_the_address_than_needed() -> None:
@@ -203,6 +219,12 @@ def test_the_tiles_are_those_of_the_ground_that_is_seen() -> None:
     (level,) = {z for z, _, _ in tiles}
     assert level >= 14
     assert {(x >> level - 14, y >> level - 14) for _, x, y in tiles} == {(8580, 5737)}
+
+
+@pytest.mark.parametrize("lat", [-90.0, 89.9, 90.0])
+def test_at_a_pole_a_map_ends_as_every_map_does(lat: float) -> None:
+    svg = draw(scene(van=(8.5, lat), door=(8.6, lat), route=()), "m", "/{z}/{x}/{y}")
+    assert 1 <= svg.count("<image") <= 40
 
 
 def test_a_map_is_told_to_those_who_cannot_see_it() -> None:

@@ -25,6 +25,10 @@ LEAST_M = 300
 EQUATOR_M = 40_075_016.686
 """Around the earth, as Web Mercator has it."""
 
+FARTHEST = 85.0511
+"""Degrees from the equator at which Web Mercator ends, and with it every map: a pole would be
+infinitely far."""
+
 DEEPEST = 19
 """The finest level of tiles."""
 
@@ -100,7 +104,8 @@ def length(metres: float) -> str:
 
 def _window(scene: Scene) -> Window:
     """What has to be seen, with something around it."""
-    origin = scene.door or scene.van
+    lon, lat = scene.door or scene.van
+    origin = lon, _on_maps(lat)
     seen = [_metres(origin, point) for point in (scene.van, origin, *scene.route)]
     left, right = min(x for x, _ in seen), max(x for x, _ in seen)
     top, bottom = min(y for _, y in seen), max(y for _, y in seen)
@@ -117,7 +122,11 @@ def _mercator(point: Point) -> Point:
     """Web Mercator in metres at the equator, south positive."""
     lon, lat = point
     east = lon / 360 * EQUATOR_M
-    return east, -asinh(tan(radians(lat))) / (2 * pi) * EQUATOR_M
+    return east, -asinh(tan(radians(_on_maps(lat)))) / (2 * pi) * EQUATOR_M
+
+
+def _on_maps(lat: float) -> float:
+    return min(max(lat, -FARTHEST), FARTHEST)
 
 
 def _metres(origin: Point, point: Point) -> Point:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from math import atan2, cos, degrees, hypot, radians
 from typing import Literal, NamedTuple
 
@@ -173,11 +173,12 @@ def _said_of_all(order: OrderDocument, parcels: Sequence[Parcel]) -> Words:
     arrived = sum(parcel.words.mood == "done" for parcel in parcels)
     if arrived == len(parcels):
         return OF_ORDERS["completed"]
-    moving = any(parcel.words.mood == "moving" for parcel in parcels)
     detail = f"Your order comes in {len(parcels)} parcels; {arrived or 'none'} of them delivered."
-    return Words(
-        "On its way" if moving else "Getting ready", detail, "moving" if moving else "waiting"
-    )
+    if any(parcel.words.mood == "moving" for parcel in parcels):
+        return Words("On its way", detail, "moving")
+    to_come = (parcel.words for parcel in parcels if parcel.words.mood == "waiting")
+    trouble = (parcel.words for parcel in parcels if parcel.words.mood == "trouble")
+    return next(chain(to_come, trouble))._replace(detail=detail)
 
 
 def _parcel(order: OrderDocument, delivery: DeliveryDocument | None) -> Parcel:
