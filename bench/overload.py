@@ -52,9 +52,11 @@ async def measure(machine: Machine, *, rounds: int, seconds: float) -> list[Resu
 
 
 async def overloaded(address: str, orders: Orders, rate: float, seconds: float) -> Load:
-    """So many orders a second."""
+    """So many orders a second, written beforehand: the flood comes from the same machine, and what
+    it takes to make it is not there to place orders."""
+    written = [orders.shop() for _ in range(int(rate * seconds) + 1)]
     return await pace(
-        [address], orders.shop, placed, rate=rate, seconds=seconds, at_once=CONNECTIONS
+        [address], written.pop, placed, rate=rate, seconds=seconds, at_once=CONNECTIONS
     )
 
 

@@ -36,6 +36,7 @@ class Unknown(Asked):
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.client = self.sent = None
+        self.status = 0
         self.traceparent = TRACE
 
 

@@ -4,7 +4,8 @@ told so before anything else is done for them, at next to no cost."""
 from __future__ import annotations
 
 import asyncio
-import secrets
+import math
+import random
 from typing import cast
 
 from starlette.types import Scope
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from bus.problems import Problem
 from bus.rest import MAX_BODY
 from bus.turnstile import PLACE, TURNSTILE, Place, Turnstile, place
+from shop.glance import path_of
 from shop.leave import READINESS
 from shop.metrics import TURNED_AWAY
 from shop.observed import PROBES
@@ -59,7 +61,9 @@ TURNED = {keep: wire(OVERLOADED, keep=keep) for keep in (True, False)}
 class Entrance(HttpToolsProtocol):
     """One connection."""
 
+    _between = True  # two requests, or before the first
     _incomplete = False  # a request's head is there, and not yet all of its body
+    _refused_at = -math.inf  # when one was turned away unread, as the loop has it
     _turned_away = False  # that request
     _keep = True
     _unwanted = 0  # bytes of its body
@@ -81,6 +85,9 @@ class Entrance(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; who is still to send a body keeps nobody else out."""
+        if self._between and self._is_hopeless(data):
+            self._turn_away_unread()
+            return
         super().data_received(data)
         if not self._incomplete or self._body is not None or self.transport.is_closing():
             return
@@ -88,6 +95,11 @@ class Entrance(HttpToolsProtocol):
             self._body = self.loop.call_later(BODY_WITHIN, self.transport.close)
         elif (taken := self._place) is not None:
             self._body = self.loop.call_later(MOMENT, taken.step_aside)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._between = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """A request's head is there: let it in, or turn it away."""
@@ -120,7 +132,7 @@ class Entrance(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of it is there."""
-        self._incomplete = False
+        self._incomplete, self._between = False, True
         late = self._forget_body()
         if not self._turned_away:
             if late and (taken := self._place) is not None:
@@ -129,8 +141,22 @@ class Entrance(HttpToolsProtocol):
         elif self._keep:
             self._turned_away = False
             self.on_response_complete()
+            self._hold_back()
         else:
             self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing was read for long: hang up, unless what came was turned away unread."""
+        left = self._refused_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._hang_up_in(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def resume_writing(self) -> None:
+        """The other end takes its answers: it may ask on."""
+        super().resume_writing()
+        self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
@@ -145,6 +171,32 @@ class Entrance(HttpToolsProtocol):
 
     def _would_wait(self) -> bool:
         return any(name == b"prefer" and b"wait=" in value.lower() for name, value in self.headers)
+
+    def _is_hopeless(self, data: bytes) -> bool:
+        """Whether this is a request that there is no place for, and that need not even be read to
+        tell so: in a flood, to read each would cost more than is left for those who are in."""
+        turnstile: Turnstile | None = self.app_state.get(TURNSTILE)
+        return (
+            turnstile is not None
+            and turnstile.full
+            and (self._last is None or self._last.response_complete)
+            and not self.farewell
+            and (path := path_of(data)) is not None
+            and path.decode() not in PROBES
+        )
+
+    def _turn_away_unread(self) -> None:
+        TURNED_AWAY.inc()
+        self._refused_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._hang_up_in(self.timeout_keep_alive)
+        self._say(TURNED[True])
+        self._hold_back()
+
+    def _hang_up_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def _turn_away(self) -> None:
         TURNED_AWAY.inc()
@@ -163,7 +215,12 @@ class Entrance(HttpToolsProtocol):
             self._say((before, after))
 
     def _say(self, answer: Wire) -> None:
-        self.transport.write(secrets.token_hex(16).encode().join(answer))
+        self.transport.write((b"%032x" % random.getrandbits(128)).join(answer))
+
+    def _hold_back(self) -> None:
+        """Who does not take their answers asks no more."""
+        if self.flow.write_paused:
+            self.flow.pause_reading()
 
     def _forget_body(self) -> bool:
         """Wait no more; whether there was something to wait for."""

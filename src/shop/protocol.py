@@ -85,6 +85,10 @@ class Protocol(Entrance):
         self._forget_stall()
         super().connection_lost(exc)
 
+    def _turn_away_unread(self) -> None:
+        self._forget_late()
+        super()._turn_away_unread()
+
     def _refuse_if_late(self) -> None:
         self._late = None
         before = cast("RequestResponseCycle | None", self.cycle)

@@ -19,6 +19,7 @@ from bus.turnstile import TURNSTILE, WAIT, Turnstile
 from shop import entrance
 from shop.metrics import TURNED_AWAY
 from shop.observed import Observed
+from shop.protocol import Protocol
 from tests.shop.clients import problem
 from tests.shop.test_protocol import served
 from tests.waiting import eventually, soon
@@ -206,3 +207,74 @@ async def test_who_hangs_up_keeps_their_place_until_their_work_is_done() -> None
 
 async def connected(http: httpx.AsyncClient) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(http.base_url.host, http.base_url.port)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Protocol]:
+    """The server's ends of the connections, as they are made."""
+    found: list[Protocol] = []
+    begin = Protocol.connection_made
+
+    def noted(self: Protocol, transport: asyncio.Transport) -> None:
+        found.append(self)
+        begin(self, transport)
+
+    monkeypatch.setattr(Protocol, "connection_made", noted)
+    return found
+
+
+async def test_who_is_turned_away_again_and_again_stays_connected_as_long_as_they_ask(
+    made: list[Protocol],
+) -> None:
+    shop = Shop()
+    shop.turnstile.taken = PLACES
+    async with shop.open() as http:
+        reader, writer = await connected(http)
+        for _ in range(3):
+            writer.write(HEAD + b"body")
+            assert b"503" in await soon(reader.readuntil(b'"}'))
+        (own,) = made
+        own.timeout_keep_alive_handler()
+        assert not own.transport.is_closing()
+        own.timeout_keep_alive = 0
+        own.timeout_keep_alive_handler()
+        assert await soon(reader.read()) == b"", "they have asked for nothing for long"
+        writer.close()
+
+
+async def test_who_was_turned_away_unread_is_let_in_when_there_is_a_place() -> None:
+    shop = Shop()
+    shop.turnstile.taken = PLACES
+    async with shop.open() as http:
+        reader, writer = await connected(http)
+        for taken, status in ((PLACES, b"503"), (0, b"200"), (PLACES, b"503")):
+            shop.turnstile.taken = taken
+            shop.goes_on.set()
+            for part in (HEAD + b"body", HEAD[:9], HEAD[9:] + b"bo", b"dy"):
+                writer.write(part)
+                if part.endswith((b"body", b"dy")):
+                    assert (await soon(reader.readline())).split()[1] == status
+                    await soon(reader.readuntil(b"\r\n\r\n"))
+                    await soon(reader.readuntil(b'"}' if status == b"503" else b"ok"))
+                    await shop.takes(taken)
+        writer.close()
+
+
+async def test_who_takes_no_answers_is_read_no_more(made: list[Protocol]) -> None:
+    shop = Shop()
+    shop.turnstile.taken = PLACES
+    async with shop.open() as http:
+        address = http.base_url.host, http.base_url.port
+        _, writer = await asyncio.open_connection(*address, limit=1)
+        writer.write(HEAD + b"body")
+        await eventually(lambda: bool(made))
+        (own,) = made
+
+        async def flood() -> None:
+            while not own.flow.read_paused:
+                writer.write((HEAD + b"body") * 100)
+                await asyncio.sleep(0)
+
+        await soon(flood())
+        assert own.transport.get_write_buffer_size() < 1_000_000
+        writer.transport.abort()
