@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bus.log import Log
 
 ContextName = Annotated[
-    str, typer.Option("--context", help="ordering, catalog, payment or delivery.")
+    str, typer.Option("--context", help="ordering, catalog, payment, delivery or webhooks.")
 ]
 
 

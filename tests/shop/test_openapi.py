@@ -262,3 +262,8 @@ async def test_the_page_for_people_needs_no_script_and_no_other_host(
         assert path in page
         assert f'id="{operation["operationId"]}"' in page
         assert f'href="#{operation["operationId"]}"' in page
+    for name, schema in document["components"]["schemas"].items():
+        assert f'id="type-{name}"' in page
+        assert all(f"<code>{field}</code>" in page for field in schema["properties"])
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
+    assert 'Body: <a href="#type-PlaceOrder">' in page

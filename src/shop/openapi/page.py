@@ -6,6 +6,8 @@ import html
 import json
 from typing import Any
 
+from shop.openapi.types import shown, types
+
 
 def page(document: dict[str, Any]) -> str:
     """The document for people: one plain page that needs no script and no other host."""
@@ -23,6 +25,7 @@ def page(document: dict[str, Any]) -> str:
         version=html.escape(document["info"]["version"]),
         links="\n".join(f"<h2>{tag}</h2><ul>{''.join(found)}</ul>" for tag, found in links.items()),
         rows="\n".join(f"<h2>{tag}</h2>{''.join(found)}" for tag, found in groups.items()),
+        types=types(document["components"]["schemas"]),
     )
 
 
@@ -31,7 +34,7 @@ def _section(path: str, method: str, operation: dict[str, Any]) -> str:
     description = operation["description"].replace("`", "")
     asked = "".join(
         f"<tr><td><code>{html.escape(parameter['name'])}</code><td>{parameter['in']}"
-        f"<td>{html.escape(parameter['description'] or _kind(parameter['schema']))}"
+        f"<td>{html.escape(parameter['description']) or shown(parameter['schema'])}"
         f"{' <b>required</b>' if parameter['required'] else ''}"
         for parameter in operation["parameters"]
     )
@@ -39,6 +42,7 @@ def _section(path: str, method: str, operation: dict[str, Any]) -> str:
     example = body.get("example")
     told = "".join(
         f"<tr><td><code>{status}</code><td>{html.escape(response['description'])}"
+        f"<td>{_content(response)}"
         for status, response in sorted(operation["responses"].items())
     )
     return (
@@ -47,27 +51,21 @@ def _section(path: str, method: str, operation: dict[str, Any]) -> str:
         f"<p>{html.escape(operation['summary'])}</p>"
         f"<p class=more>{html.escape(description)}</p>"
         + (f"<table>{asked}</table>" if asked else "")
+        + (f"<p>Body: {shown(body['schema'])}</p>" if body else "")
         + (f"<pre>{html.escape(json.dumps(example, indent=2))}</pre>" if example else "")
         + f"<details><summary>Answers</summary><table>{told}</table></details></section>"
     )
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    """A schema in a word or two."""
-    kinds = [schema, *schema.get("anyOf", ())]
-    for kind in kinds:
-        if "enum" in kind:
-            return ", ".join(map(str, kind["enum"]))
-        if kind.get("type") not in (None, "null"):
-            least, most = kind.get("minimum"), kind.get("maximum")
-            limits = f", {least} to {most}" if most is not None else ""
-            return f"{kind['type']}{limits}"
-    return ""
+def _content(response: dict[str, Any]) -> str:
+    """What comes with an answer, where that has a type."""
+    found = [each["schema"] for each in response.get("content", {}).values()]
+    return ", ".join(shown(schema) for schema in found if "$ref" in schema)
 
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}: the REST surface</title>
+<title>{title}: the REST surface</title><link rel="icon" href="data:,">
 <style>
 :root {{ color-scheme: light dark; --line: #8884; --soft: #8881; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1rem; }}
@@ -93,6 +91,8 @@ summary {{ cursor: pointer; opacity: .75; }}
 &lt;key&gt;</code> with every request, but with those that are signed; <code>shop keys create</code>
 makes a key. Errors are <code>application/problem+json</code>, and <code>code</code> says which.</p>
 </header>
-<nav>{links}</nav>
-<main>{rows}</main>
+<nav>{links}
+<h2><a href="#types">types</a></h2></nav>
+<main>{rows}
+<h2 id="types">types</h2>{types}</main>
 """
