@@ -1,5 +1,7 @@
-"""The project itself: what is locked, what goes into a wheel, and who may import whom."""
+"""The project itself: what is locked, what goes into a wheel, who may import whom, and what the
+messages say."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -170,3 +172,24 @@ def broken_contracts(folder: Path) -> list[str]:
     assert done.stderr == ""
     assert " kept, " in done.stdout
     return [line.split(" BROKEN")[0] for line in done.stdout.splitlines() if " BROKEN" in line]
+
+
+FILES = ("invoices.py", "replay.py", "sales.py")
+"""What reads the files of an operator, who sees each refusal when it happens."""
+
+
+@pytest.mark.parametrize("context", ["maps", "delivery", "ordering"])
+def test_what_may_be_refused_is_told_by_the_messages(context: str) -> None:
+    modules = [each for each in (ROOT / "src" / context).glob("*.py") if each.name not in FILES]
+    nodes = [node for each in modules for node in ast.walk(ast.parse(each.read_text()))]
+    told = " ".join(
+        ast.get_docstring(node) or "" for node in nodes if isinstance(node, ast.ClassDef)
+    )
+    codes = {
+        code
+        for node in nodes
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refused", "NotFound")
+        for code in (node.args[0].value,)  # type: ignore[attr-defined]
+    }
+    assert codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in told] == []

@@ -1,7 +1,5 @@
-"""What delivery says to others: what it costs to bring goods, and where they are on the way.
-
-A delivery belongs to a `reference`; what that is (an order), delivery does not know.
-"""
+"""What delivery says to others: what it costs to bring goods, and where they are on the way. They
+belong to a `reference`; what that is (an order), delivery does not know."""
 
 from __future__ import annotations
 
@@ -68,7 +66,8 @@ class QuoteDelivery(Query[DeliveryQuote], name="delivery.QuoteDelivery"):
     those that are `stocked` with them; of all, if none of them is or nothing is said. They weigh
     `weight_g` grams, but for `unweighed` pieces of which nobody knows.
 
-    Refused with `unknown_address`, `no_warehouse`, `unreachable`, `too_heavy` or `unknown_tariff`.
+    Refused with `unknown_address`, `no_warehouse`, `unreachable`, `outside_zones`, `too_heavy` or
+    `unknown_tariff`.
     """
 
     destination: Address
@@ -112,7 +111,7 @@ class Packed(Model):
 class ScheduleDelivery(Command[None], name="delivery.ScheduleDelivery"):
     """Have the goods brought; `DeliveryScheduled` tells when that is arranged, and in which slot:
     in none if the place that was held has lapsed and somebody else has it. `recipient` is the id
-    under which what is personal is kept: of whoever lives there."""
+    under which what is personal is kept: of whoever lives there. Refused with `delivery_exists`."""
 
     delivery_id: Id
     reference: Id

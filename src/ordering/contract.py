@@ -197,8 +197,8 @@ class OrderDocument(Model):
 class QuoteBasket(Query[Quote], name="ordering.QuoteBasket"):
     """What would this basket cost there?
 
-    Refused with `unknown_sku`, `total_too_large`, `unknown_address`, `no_warehouse`, `unreachable`
-    or `too_heavy`.
+    Refused with `unknown_sku`, `total_too_large`, `unknown_address`, `no_warehouse`, `unreachable`,
+    `outside_zones`, `too_heavy` or `unknown_tariff`.
     """
 
     items: Basket
@@ -235,7 +235,8 @@ class PayOrder(Means, Command[Done[OrderDocument]], name="ordering.PayOrder"):
 
 
 class CancelOrder(Command[Done[OrderDocument]], name="ordering.CancelOrder"):
-    """Call the order off; allowed until the carrier has picked it up."""
+    """Call the order off; allowed until the carrier has picked it up. Refused with
+    `already_shipped` and `order_ended`."""
 
     order_id: Id
     reason: Text | None = None

@@ -95,6 +95,7 @@ async def test_each_operation_says_what_it_takes_and_answers(
         opens: dict[str, Any] = {SIGNED: [{SIGNED: []}], LINK: []}
         assert operation["security"] == opens.get(row.scope, [{"key": []}])
         assert f"Scope: {row.scope}" in operation["description"]
+        assert "  " not in operation["description"], "Markdown takes what is indented for code"
         parameters = {(p["in"], p["name"]): p for p in operation["parameters"]}
         in_path = {name for where, name in parameters if where == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", row.path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any
 
 from pydantic import ConfigDict, create_model
@@ -67,9 +68,8 @@ def _stand_in(tree: SpecTree, row: Endpoint) -> Callable[..., Any]:
     async def stand_in(request: Any) -> None:
         """Never called."""
 
-    stand_in.__doc__ = (
-        f"{row.summary}\n\n{(row.message.__doc__ or '').strip()}\n\nScope: {row.scope}."
-    )
+    said = cleandoc(row.message.__doc__ or "")
+    stand_in.__doc__ = f"{row.summary}\n\n{said}\n\nScope: {row.scope}."
     message = _without_path(row)
     told: dict[str, Any] = {f"HTTP_{row.status}": _answer(row)}
     told |= {f"HTTP_{status}": ProblemDetails for status in refusals(row)}
