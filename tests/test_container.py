@@ -65,6 +65,7 @@ def test_the_image_asks_the_shop_whether_it_is_ready() -> None:
     command = json.loads(only("HEALTHCHECK").split("CMD ")[1])
     assert command[:2] == ["python", "-c"]
     assert "http://127.0.0.1:8000/readyz" in command[2]
+    assert "ProxyHandler({})" in command[2], "whatever proxy the container is given"
     assert only("EXPOSE") == "8000"
     compile(command[2], "HEALTHCHECK", "exec")
 

@@ -1,4 +1,4 @@
-"""The socket that a shop listens on."""
+"""The socket that a shop listens on, and how it is told that it is ready."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Event, Thread
 
 import pytest
 import uvloop
 
-from shop.serving import HANDS, UNTAKEN, hands, listening
+from shop.serving import HANDS, UNTAKEN, _when_ready, hands, listening
 
 MANY = 8 * HANDS
 
@@ -55,3 +57,27 @@ def test_little_is_kept_for_who_does_not_take_their_answer(bound: socket.socket)
     with socket.create_connection(bound.getsockname(), 5), bound.accept()[0] as taken:
         # The system keeps as much again for its own purposes.
         assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * UNTAKEN
+
+
+def test_workers_are_ready_when_one_says_so_whatever_proxy_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    answers = [503, 200]
+
+    class Worker(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answers.pop(0))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody wants to read it."""
+
+    told = Event()
+    with HTTPServer(("127.0.0.1", 0), Worker) as worker:
+        Thread(target=worker.serve_forever, args=(0.01,)).start()
+        _when_ready("127.0.0.1", worker.server_port, told.set)
+        worker.shutdown()
+    assert told.is_set()
+    assert answers == []
