@@ -18,6 +18,7 @@ from delivery.commands import (
     RescheduleDelivery,
 )
 from delivery.contract import DeliveryDocument, GetDelivery, Scan, Status
+from delivery.options import day_of
 
 ADMIN = Principal(scope="admin", name="cli")
 
@@ -57,7 +58,7 @@ def commands(opened: Open) -> typer.Typer:
             "open": is_open,
             "carrier": carrier,
             "warehouse_id": warehouse,
-            "date": None if date is None else moment(date).date(),
+            "date": None if date is None else day_of(date),
             "slot_id": slot,
             "limit": limit,
         }

@@ -1,18 +1,28 @@
-"""What the words of a command line mean: days of the week, and windows."""
+"""What the words of a command line mean: days, days of the week, and windows."""
 
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import typer
 
 from delivery.clock import WEEK, Weekday
 
-_WINDOW = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
+_CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d|24:00)"
+_WINDOW = re.compile(f"{_CLOCK}-{_CLOCK}")
 
 
 class Unreadable(typer.BadParameter, ValueError):
     """These words mean nothing, on a command line or in a file."""
+
+
+def day_of(text: str) -> date:
+    """Read `2026-11-23`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Unreadable(f"{text} is no day: write 2026-11-23, say") from None
 
 
 def days_of(text: str) -> tuple[Weekday, ...]:

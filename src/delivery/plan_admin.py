@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from bus.console import AsJson, Open, Running, fail, moment, show
+from bus.console import AsJson, Open, Running, fail, show
 from bus.messages import Principal
 from delivery.admin import meant, street
+from delivery.options import day_of
 from delivery.plan import MOST_STOPS, PlanDay, PlannedTour
 
 ADMIN = Principal(scope="admin", name="cli")
@@ -42,7 +43,7 @@ def add_to(app: typer.Typer, opened: Open) -> None:
         """In which order a van best brings what is due that day, as a list and as GeoJSON."""
         from delivery.plan_map import drawn
 
-        query = meant(PlanDay, {"date": moment(date).date(), "warehouse_id": warehouse})
+        query = meant(PlanDay, {"date": day_of(date), "warehouse_id": warehouse})
         with opened() as running:
             tours = running.run(_plan(running, query))
         if not tours:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bus.console import AsJson, Open, moment, show, show_one
+from bus.console import AsJson, Open, show, show_one
 from delivery.admin import meant
-from delivery.options import days_of, window_of
+from delivery.options import day_of, days_of, window_of
 from delivery.slot_commands import (
     MAX_CAPACITY,
     CloseDay,
@@ -108,7 +108,7 @@ def commands(shop: Open) -> typer.Typer:
         as_json: bool = AsJson,
     ) -> None:
         """The slots of some days: what is held, booked and free."""
-        day = None if date is None else moment(date).date()
+        day = None if date is None else day_of(date)
         wanted = {"warehouse_id": warehouse_id, "day": day, "days": 1 if day else days}
         query = meant(ListSlots, wanted)
         with shop() as running:
@@ -123,7 +123,7 @@ def commands(shop: Open) -> typer.Typer:
         as_json: bool = AsJson,
     ) -> None:
         """Deliver nothing on a day, a holiday, say. Says what is booked already, which stays."""
-        that = {"warehouse_id": warehouse_id, "day": moment(day).date()}
+        that = {"warehouse_id": warehouse_id, "day": day_of(day)}
         command = meant(CloseDay, {**that, "reason": reason})
         query = meant(ListSlots, {**that, "days": 1})
         with shop() as running:
@@ -144,7 +144,7 @@ def commands(shop: Open) -> typer.Typer:
     @app.command("open")
     def open_(warehouse_id: Warehouse, day: DayArgument, as_json: bool = AsJson) -> None:
         """Deliver on a day after all."""
-        command = meant(OpenDay, {"warehouse_id": warehouse_id, "day": moment(day).date()})
+        command = meant(OpenDay, {"warehouse_id": warehouse_id, "day": day_of(day)})
         tell(command, {"warehouse_id": warehouse_id, "open": day}, as_json=as_json)
 
     return app

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bus.console import AsJson, Open, Running, fail, show, show_one, stderr
 from bus.messages import Refused
 from delivery.zone_commands import EraseZone, ListZones, ZoneSetting
-from delivery.zone_file import Drawn, read
+
+if TYPE_CHECKING:  # what maps are made with is loaded when one is read
+    from delivery.zone_file import Drawn
 
 COLUMNS = ("zone_id", "name", "warehouse_id", "where", "priority", "tariff")
 IMPORTED = ("feature", "zone_id", "outcome")
@@ -39,6 +41,8 @@ def commands(shop: Open) -> typer.Typer:
         as_json: bool = AsJson,
     ) -> None:
         """Draw the zones of a file. What is wrong with one keeps no other out; exit 1 then."""
+        from delivery.zone_file import read
+
         try:
             drawn = list(read(file.read_text(encoding="utf-8"), warehouse))
         except ValueError as error:  # also of what is no text

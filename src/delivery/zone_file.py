@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from geojson_pydantic import Feature, MultiPolygon, Polygon
 from pydantic import ValidationError
 
+from bus.messages import Refused
 from delivery.options import days_of, window_of
 from delivery.slot_commands import SetWindow
+from delivery.zone import check_area
 from delivery.zone_commands import DrawZone
 
 KNOWN = ("zone_id", "name", "warehouse_id", "within_s", "priority", "tariff", "slots")
@@ -44,9 +46,13 @@ def read(text: str, warehouse_id: str | None = None) -> Iterator[Drawn]:
 def _drawn(number: int, feature: Any, warehouse_id: str | None) -> Drawn:
     zone_id: str | None = None
     try:
+        if not isinstance(feature, dict):
+            raise ValueError("it is no GeoJSON feature")
         shape = Feature[Polygon | MultiPolygon, dict[str, Any]].model_validate(feature)
         said = dict(shape.properties or {})
         zone_id = str(said.get("zone_id") or shape.id or "") or None
+        if zone_id is None:
+            raise ValueError("it has no id, by which a zone is known: give the feature one")
         if unknown := [name for name in said if name not in KNOWN]:
             names = ", ".join(KNOWN)
             raise ValueError(f"{', '.join(unknown)}: a zone has no such property, but {names}")
@@ -54,13 +60,14 @@ def _drawn(number: int, feature: Any, warehouse_id: str | None) -> Drawn:
         fields = {"warehouse_id": warehouse_id, "name": zone_id, **said, "zone_id": zone_id}
         # The text as it came: positions keep the digits they were drawn with.
         area = json.dumps(feature["geometry"], separators=(",", ":")) if shape.geometry else None
+        check_area(area)
         zone = DrawZone.model_validate({**fields, "area": area})
         return Drawn(number, zone_id, zone, tuple(_windows(zone, slots)))
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         place = ".".join(map(str, wrong["loc"]))
         return Drawn(number, zone_id, fault=f"{place}: {wrong['msg']}".removeprefix(": "))
-    except ValueError as error:
+    except (Refused, ValueError) as error:
         return Drawn(number, zone_id, fault=str(error))
 
 

@@ -203,6 +203,11 @@ def test_a_file_draws_zones_and_their_windows_and_names_what_is_wrong() -> None:
         feature("odd", area, slots=[{"window": "9-12", "capacity": 20}]),
         {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": 5}},
         5,
+        feature(
+            "bow",
+            {"type": "Polygon", "coordinates": [[[9, 47], [10, 48], [10, 47], [9, 48], [9, 47]]]},
+        ),
+        {**feature(""), "properties": {"within_s": 900}},
     )
     south, quick, *wrong = read(text, "vaduz")
     assert south.zone is not None
@@ -212,11 +217,14 @@ def test_a_file_draws_zones_and_their_windows_and_names_what_is_wrong() -> None:
     assert (window.zone_id, window.days[-1], window.end) == ("south", "fri", "12:00")
     assert quick.zone is not None
     assert (quick.zone.within_s, quick.zone.name, quick.zone.area) == (900, "quick", None)
-    assert [each.number for each in wrong] == [3, 4, 5, 6, 7, 8]
+    assert [each.number for each in wrong] == [3, 4, 5, 6, 7, 8, 9, 10]
     assert all(each.fault and each.zone is None for each in wrong)
     assert "one of the two" in str(wrong[0].fault)
     assert "no such property" in str(wrong[2].fault)
     assert "9-12 is no window" in str(wrong[3].fault)
+    assert wrong[5].fault == "it is no GeoJSON feature"
+    assert "lines cross" in str(wrong[6].fault)
+    assert "it has no id" in str(wrong[7].fault)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "FeatureCollection"}', "[" * 9999])
