@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import structlog
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from bus.faults import told
 from bus.leaving import Wake, leaving
+from bus.messages import Busy
 from bus.metrics import STREAMS
 from bus.tasks import ended
 
@@ -23,6 +24,9 @@ HEARTBEAT = 15.0
 
 CHECKED = 4.0
 """Seconds between two looks whether who listens may still do so."""
+
+MOST = 5_000
+"""Streams that one process tells at once: a thousand take some 40 MB."""
 
 RETRY_MS = (2_000, 5_000)
 """Milliseconds after which who lost the stream comes back: not all of a thousand at once."""
@@ -58,8 +62,13 @@ class EventStream(Response):
     the process is about to end."""
 
     media_type = "text/event-stream"
+    listeners: ClassVar = 0
+    """How many are being told something by this process."""
 
     def __init__(self, listen: Listen, admitted: Callable[[], Awaitable[bool]]) -> None:
+        """Raises `Busy` when there are too many already."""
+        if EventStream.listeners >= MOST:
+            raise Busy(f"{MOST} streams are open, as many as this process tells: come again", 5)
         self.status_code = 200
         self.background = None
         # A proxy that keeps events for later, or for others, makes nothing of them.
@@ -72,6 +81,7 @@ class EventStream(Response):
         wake = asyncio.Event()
         end = leaving(scope)
         gone = asyncio.create_task(_gone(receive, wake))
+        EventStream.listeners += 1
         STREAMS.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -82,6 +92,7 @@ class EventStream(Response):
         except Exception as error:  # too late for another answer: who listens comes back
             log.warning("stream.broken", error=told(error))
         finally:
+            EventStream.listeners -= 1
             STREAMS.dec()
             await ended((gone,))
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -234,6 +234,20 @@ async def test_a_process_that_is_about_to_end_ends_its_streams(shop: Running, we
             assert await late.rest() == []
 
 
+async def test_when_as_many_listen_as_may_who_comes_is_told_to_come_again(
+    shop: Running, web: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await scheduled(web)
+    monkeypatch.setattr(sse, "MOST", sse.EventStream.listeners + 1)
+    async with listening(shop.app, events_of(order), key=web.key) as listener:
+        await listener.next("delivery")
+        turned_away = await web.get(events_of(order))
+        problem(turned_away, 503, "busy")
+        assert turned_away.headers["retry-after"] == "5"
+    async with listening(shop.app, events_of(order), key=web.key) as listener:
+        await listener.next("delivery")
+
+
 async def test_whoever_has_gone_leaves_nothing_behind(shop: Running, web: Client) -> None:
     orders = [await scheduled(web) for _ in range(2)]
     before = watches()
