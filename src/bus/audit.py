@@ -13,6 +13,7 @@ from pymongo.client_session import ClientSession
 
 from bus.commits import UnknownEvent
 from bus.log import Log
+from bus.messages import unfit
 
 Row = Mapping[str, Any]
 
@@ -130,7 +131,7 @@ class Audit:
             try:
                 _ = happened.event  # it is read when first asked for
             except Exception as error:
-                what = plain(error) if isinstance(error, ValidationError) else repr(error)
+                what = unfit(error) if isinstance(error, ValidationError) else repr(error)
                 where = f"{happened.stream} version {happened.version}"
                 yield Fault(position, where, f"{happened.kind.type_name} cannot be read: {what}")
 
@@ -177,11 +178,3 @@ class Audit:
             yield row
             if number % CHUNK == 0:
                 self._told(what, number, max(number, self.commits))
-
-
-def plain(error: ValidationError) -> str:
-    """Why an event's fields are not what they must be, in one line."""
-    return "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'all of it'}: {each['msg']}"
-        for each in error.errors(include_url=False)
-    )

@@ -15,6 +15,8 @@ from bus.currency import Currency as Currency
 from bus.currency import places_of as places_of
 from bus.model import MAX_INTEGER as MAX_INTEGER
 from bus.model import Model as Model
+from bus.model import complaint as complaint
+from bus.model import unfit as unfit
 from bus.moments import DATE as DATE
 from bus.moments import Moment as Moment
 from bus.moments import Window as Window

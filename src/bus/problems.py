@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from starlette.responses import Response
 
-from bus.messages import Busy, Refused
+from bus.messages import Busy, Refused, complaint
 
 MAX_ERRORS, MAX_NAME = 30, 100
 """Fields named in one answer, and characters of each name, at most."""
@@ -85,7 +85,7 @@ def unreadable(error: ValidationError) -> Problem:
         {
             "field": ".".join(map(str, failure["loc"])),
             "code": failure["type"],
-            "message": failure["msg"],
+            "message": complaint(failure),
         }
         for failure in failures[:MAX_ERRORS]
     ]

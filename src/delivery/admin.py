@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from bus.console import AsJson, Open, show, show_one
-from bus.messages import Message, Position
+from bus.messages import Message, Position, unfit
 from delivery.commands import AddWarehouse, ListWarehouses, SetCarrier, SetTimeZone, Warehouse
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def meant(kind: type[M], fields: Mapping[str, Any]) -> M:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise typer.BadParameter("; ".join(wrong)) from None
+        raise typer.BadParameter(unfit(error)) from None
 
 
 def position_of(text: str | None) -> Position | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bus.messages import complaint
 from delivery.tariff import BY_ZONE, DEFAULT, AnyTariff, Tariff, WeightTariff
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -42,7 +43,8 @@ def _tariff(name: str, entry: Any, default: Tariff) -> AnyTariff:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(map(str, (name, *wrong["loc"])))
-        said = wrong["ctx"]["error"] if wrong["type"] == "value_error" else wrong["msg"]
-        raise ValueError(f"{where}: {said}; 4.90 is written 490, 30 km are 30000") from None
+        raise ValueError(
+            f"{where}: {complaint(wrong)}; 4.90 is written 490, 30 km are 30000"
+        ) from None
     except TypeError as error:  # TOML has dates, which JSON has not
         raise ValueError(f"{name}: {error}") from None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from geojson_pydantic import Feature, MultiPolygon, Polygon
 from pydantic import ValidationError
 
-from bus.messages import Refused
+from bus.messages import Refused, complaint
 from delivery.options import days_of, window_of
 from delivery.slot_commands import SetWindow
 from delivery.zone import check_area
@@ -49,15 +49,15 @@ def _drawn(number: int, feature: Any, warehouse_id: str | None) -> Drawn:
         if not isinstance(feature, dict):
             raise ValueError("it is no GeoJSON feature")
         shape = Feature[Polygon | MultiPolygon, dict[str, Any]].model_validate(feature)
-        said = dict(shape.properties or {})
-        zone_id = str(said.get("zone_id") or shape.id or "") or None
+        fields = dict(shape.properties or {})
+        zone_id = str(fields.get("zone_id") or shape.id or "") or None
         if zone_id is None:
             raise ValueError("it has no id, by which a zone is known: give the feature one")
-        if unknown := [name for name in said if name not in KNOWN]:
+        if unknown := [name for name in fields if name not in KNOWN]:
             names = ", ".join(KNOWN)
             raise ValueError(f"{', '.join(unknown)}: a zone has no such property, but {names}")
-        slots = said.pop("slots", ())
-        fields = {"warehouse_id": warehouse_id, "name": zone_id, **said, "zone_id": zone_id}
+        slots = fields.pop("slots", ())
+        fields = {"warehouse_id": warehouse_id, "name": zone_id, **fields, "zone_id": zone_id}
         # The text as it came: positions keep the digits they were drawn with.
         area = json.dumps(feature["geometry"], separators=(",", ":")) if shape.geometry else None
         check_area(area)
@@ -66,7 +66,7 @@ def _drawn(number: int, feature: Any, warehouse_id: str | None) -> Drawn:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         place = ".".join(map(str, wrong["loc"]))
-        return Drawn(number, zone_id, fault=f"{place}: {wrong['msg']}".removeprefix(": "))
+        return Drawn(number, zone_id, fault=f"{place}: {complaint(wrong)}".removeprefix(": "))
     except (Refused, ValueError) as error:
         return Drawn(number, zone_id, fault=str(error))
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
 from bus.faults import place_of, told
-from bus.messages import Busy, Refused
+from bus.messages import Busy, Refused, unfit
 from shop.child import ServerFailed
 from shop.settings import BadSettings
 
@@ -17,8 +17,7 @@ def line(error: Exception) -> str:
         case Refused() | Busy():
             said = error.message
         case ValidationError():
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            said = f"that cannot be meant: {wrong}"
+            said = f"that cannot be meant: {unfit(error)}"
         case PyMongoError():
             said = f"MongoDB does not answer: {told(error)}; check SHOP_MONGODB_URL"
         case BadSettings() | ServerFailed() | OSError() | UnicodeError():

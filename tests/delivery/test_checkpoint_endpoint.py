@@ -106,6 +106,15 @@ async def test_a_bad_checkpoint_is_refused_and_leaves_nothing(
     assert len(await delivering.history("delivery-d1")) == 1
 
 
+async def test_what_a_rule_of_our_own_forbids_is_said_in_our_own_words(
+    carrier: httpx.AsyncClient,
+) -> None:
+    body = {"status": "en_route", "proof": {"name": "A. Marxer"}}
+    (wrong,) = (await carrier.post(CHECKPOINTS, json=body)).json()["errors"]
+    assert wrong["field"] == "proof"
+    assert wrong["message"] == "only what is delivered has somebody who took it: leave it out"
+
+
 async def test_what_comes_after_the_end_is_refused(carrier: httpx.AsyncClient) -> None:
     assert (await carrier.post(CHECKPOINTS, json={"status": "delivered"})).status_code == 200
     answer = await carrier.post(CHECKPOINTS, json={"status": "en_route"})

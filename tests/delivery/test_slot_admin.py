@@ -82,7 +82,10 @@ def test_a_day_is_closed_and_says_what_is_booked(running: Running, slots: Typed)
         (("--days", "mon-fry", *MORNING[2:]), "no days of the week"),
         (("--days", "", *MORNING[2:]), "no days of the week"),
         ((*MORNING[:2], "--window", "9-12"), "9-12 is no window"),
-        ((*MORNING[:2], "--window", "12:00-09:00"), "begins at 12:00 cannot end at 09:00"),
+        (
+            (*MORNING[:2], "--window", "12:00-09:00"),
+            "end: a window that begins at 12:00 cannot end at 09:00",
+        ),
         ((*MORNING[:2], "--window", "09:00-25:00"), "09:00-25:00 is no window"),
     ],
 )
