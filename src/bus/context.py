@@ -13,7 +13,7 @@ from bus.cache import Cache
 from bus.feed import Feed
 from bus.keyring import Keyring
 from bus.log import Log
-from bus.messages import Event
+from bus.messages import Busy, Event, NotFound
 from bus.partitions import PARTITIONS
 from bus.readers import Reader
 from bus.rota import Duty, Rota
@@ -72,6 +72,20 @@ class Context:
                         return True
                     await asyncio.sleep(0.02)
         return False
+
+    async def await_view(
+        self, documents: Documents[Any], position: int, patience: float = 2.0
+    ) -> None:
+        """Wait until a view shows the log up to a position; raises `Busy` when it does not in time.
+        Refused with `unknown_position` when the log has not come so far either."""
+        if not position or await self.seen(documents, position, patience):
+            return
+        if await self.log.head() < position:
+            raise NotFound(
+                "unknown_position",
+                f"nobody was told of position {position}: the {self.name} log has not come so far",
+            )
+        raise Busy(f"the list does not show position {position} yet; ask again")
 
     async def shown(self, documents: Documents[Any]) -> int:
         """Up to where a view shows the log, whoever keeps it; as far as that is stored."""

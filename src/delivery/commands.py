@@ -153,7 +153,7 @@ class ListDeliveries(Query[Page], name="delivery.ListDeliveries"):
 
     `open`: those that have not ended, or only those that have. `date`: those whose window begins on
     that day. With `min_position`, once the list knows the log up to there. Refused with
-    `unknown_delivery` to go on behind one that is not among them.
+    `unknown_delivery` to go on behind one that is not among them, and with `unknown_position`.
     """
 
     status: Status | None = None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Busy, Position, Refused
+from bus.messages import Position, Refused
 from bus.views import Documents
 from delivery.contract import Line
 from delivery.delivery import Delivery
@@ -39,8 +39,7 @@ class PlanHandlers:
 
     async def plan(self, query: PlanDay, envelope: Envelope[PlanDay]) -> tuple[PlannedTour, ...]:
         """The tours, by warehouse and window."""
-        if query.min_position and not await self._home.seen(self._deliveries, query.min_position):
-            raise Busy(f"the list does not show position {query.min_position} yet; ask again")
+        await self._home.await_view(self._deliveries, query.min_position)
         there = (await self._home.streams.newest(WAREHOUSES)).state or {}
         found = loads(query.date, await self._due(query, there), there, self._terms)
         return tuple([await self._tour(load, envelope) for load in found])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bus.context import Context
 from bus.envelope import Envelope
-from bus.messages import Busy, Page
+from bus.messages import Page
 from bus.views import Documents, View
 from delivery import arrival
 from delivery.arrival import Course
@@ -82,8 +82,7 @@ class Queries:
 
     async def list(self, query: ListDeliveries, envelope: Envelope[ListDeliveries]) -> Page:
         """The deliveries, newest first."""
-        if query.min_position and not await self._home.seen(self._deliveries, query.min_position):
-            raise Busy(f"the list does not show position {query.min_position} yet; ask again")
+        await self._home.await_view(self._deliveries, query.min_position)
         own = theirs(carrier_of(envelope.principal))
         wanted = {**own, **filters(query)}
         if query.date is not None:

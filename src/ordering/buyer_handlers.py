@@ -36,8 +36,7 @@ class BuyerHandlers:
     ) -> tuple[str, ...]:
         """The ids of a buyer's orders, none of which is open. `Busy` while the lists are behind."""
         head = await self._home.log.head()
-        if not await self._home.seen(self._orders, head):
-            raise Busy(f"the lists do not show position {head} yet; ask again")
+        await self._home.await_view(self._orders, head)
         found = await self._all(query.buyer_id)
         still_open = [order.order_id for order in found if rules.is_open(order)]
         rules.check_forgettable(query.buyer_id, still_open)

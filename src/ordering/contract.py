@@ -350,7 +350,8 @@ class FollowOrder(Query[tuple[Document, ...]], name="ordering.FollowOrder"):
 
 
 class ListOrders(Query[Page], name="ordering.ListOrders"):
-    """The asker's orders, newest first; once the lists know the log up to `min_position`."""
+    """The asker's orders, newest first; once the lists know the log up to `min_position`. Refused
+    with `unknown_order` when there is none to start after, and with `unknown_position`."""
 
     buyer_id: Id | None = None
     status: Status | None = None

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Busy, Document, Done, NotFound, Page, Principal
+from bus.messages import Document, Done, NotFound, Page, Principal
 from bus.streams import Decided
 from bus.views import Documents, View
 from delivery.contract import GetDelivery
@@ -116,8 +116,7 @@ class ReturnReads:
 
     async def list(self, query: ListReturns, envelope: Envelope[ListReturns]) -> Page:
         """A page of returns, newest first."""
-        if query.min_position and not await self._home.seen(self._lists, query.min_position):
-            raise Busy(f"the list does not show position {query.min_position} yet; ask again")
+        await self._home.await_view(self._lists, query.min_position)
         filters: dict[str, Any] = {
             f"doc.{field}": value
             for field in ("order_id", "status")

@@ -12,7 +12,7 @@ from bus.commits import Commit
 from bus.context import Context
 from bus.envelope import Envelope
 from bus.freshness import Freshness
-from bus.messages import Busy, Document, NotFound, Page, Principal
+from bus.messages import Document, NotFound, Page, Principal
 from bus.streams import Kind, Stream
 from bus.views import Documents, View
 from ordering.contract import (
@@ -185,8 +185,7 @@ class Reads:
 
     async def list(self, query: ListOrders, envelope: Envelope[ListOrders]) -> Page:
         """A page of orders, newest first."""
-        if query.min_position and not await self._home.seen(self._lists, query.min_position):
-            raise Busy(f"the lists do not show position {query.min_position} yet; ask again")
+        await self._home.await_view(self._lists, query.min_position)
         filters: dict[str, Any] = {}
         if not envelope.principal.inside:
             filters["doc.client"] = envelope.principal.name

@@ -9,7 +9,7 @@ from bus.commits import Commit
 from bus.context import Context
 from bus.dispatch import Bus
 from bus.envelope import Envelope
-from bus.messages import Busy, Done, Money
+from bus.messages import Done, Money
 from bus.views import Documents, View
 from payment.balance import BALANCE_EVENTS, CreditGranted, Ledger, evolve, grant
 from payment.balance_commands import CreditBuyer, Entry, GetLedger, ListBalances
@@ -84,8 +84,7 @@ class Balances:
 
     async def list(self, asked: ListBalances, _: Envelope[Any]) -> tuple[Balance, ...]:
         """From the view."""
-        if asked.min_position and not await self._home.seen(self._lists, asked.min_position):
-            raise Busy(f"the list does not show position {asked.min_position} yet; ask again")
+        await self._home.await_view(self._lists, asked.min_position)
         return tuple(shown(each.doc) for each in await self._lists.find({}, limit=asked.limit))
 
     async def ledger(self, asked: GetLedger, _: Envelope[Any]) -> tuple[Entry, ...]:

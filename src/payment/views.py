@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from bus.context import Context
 from bus.envelope import Envelope
-from bus.messages import Busy, NotFound, now
+from bus.messages import NotFound, now
 from bus.views import Documents, Stored, View
 from payment.documents import shown
 from payment.gateway import Gateway, Standing
@@ -59,7 +59,7 @@ class Queries:
 
     async def get(self, asked: GetPayment, _: Envelope[Any]) -> PaymentDocument:
         """One payment."""
-        await self._seen(asked.min_position)
+        await self._home.await_view(self._documents, asked.min_position)
         found = await self._documents.get(asked.payment_id)
         if found is None:
             raise NotFound(
@@ -70,15 +70,11 @@ class Queries:
 
     async def list(self, asked: ListPayments, _: Envelope[Any]) -> tuple[PaymentDocument, ...]:
         """The newest payments."""
-        await self._seen(asked.min_position)
+        await self._home.await_view(self._documents, asked.min_position)
         fields = {"doc.status": asked.status, "doc.trouble": asked.trouble}
         query = {field: value for field, value in fields.items() if value is not None}
         found = await self._documents.find(query, limit=asked.limit)
         return tuple(stored.doc for stored in found)
-
-    async def _seen(self, position: int) -> None:
-        if position and not await self._home.seen(self._documents, position):
-            raise Busy(f"the payments do not show position {position} yet; ask again")
 
 
 TOGETHER = 1000
@@ -134,8 +130,7 @@ class Books:
     async def reconcile(self, asked: Reconcile, _: Envelope[Any]) -> Report:
         """Compare all payments, or those begun since then."""
         head = await self._home.log.head()
-        if not await self._home.seen(self._documents, head, PATIENCE):
-            raise Busy(f"the payments do not show position {head} yet; ask again")
+        await self._home.await_view(self._documents, head, PATIENCE)
         compared, suspects = await self._added_up(asked.since)
         among = set(suspects[:CLOSELY])
         known = {

@@ -529,10 +529,20 @@ async def test_orders_are_listed_by_status(opened: Open) -> None:
             assert OrderDocument.model_validate_json(found) == await replayed(shop, order_id)
 
 
-async def test_a_list_that_cannot_know_a_position_yet_says_so(opened: Open) -> None:
+async def test_a_list_that_cannot_know_a_position_says_whether_it_ever_will(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with opened() as shop:
-        with pytest.raises(Busy, match="position 99"):
+        with pytest.raises(NotFound, match="position 99"):
             await shop.ask(ListOrders(min_position=99))
+
+        async def not_yet(*_: Any) -> bool:
+            return False
+
+        await shop.place()
+        monkeypatch.setattr(shop.home, "seen", not_yet)
+        with pytest.raises(Busy, match="position 1"):
+            await shop.ask(ListOrders(min_position=1))
 
 
 async def test_an_order_can_be_seen_as_it_was(opened: Open) -> None:

@@ -42,10 +42,10 @@ async def test_a_page_cannot_go_on_from_an_order_nobody_knows(web: Client) -> No
     assert answer.status_code in (404, 422)
 
 
-async def test_a_position_no_log_has_is_waited_for_and_then_busy(web: Client) -> None:
-    answer = await web.get(f"/v1/orders?min_position={2**52}")
-    problem(answer, 503, "busy")
-    assert int(answer.headers["retry-after"]) >= 1
+async def test_a_position_that_no_log_has_is_unknown(web: Client, carrier: Client) -> None:
+    for client, path in ((web, "orders"), (carrier, "deliveries")):
+        answer = await client.get(f"/v1/{path}?min_position={2**52}")
+        assert str(2**52) in problem(answer, 404, "unknown_position")["detail"]
 
 
 ODD = ["%00", "%2F", "%2e%2e", "a%20b", "%ff", "%ed%a0%80", "x" * 5000, "%24ne", "{order_id}", "é"]
