@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -46,7 +47,7 @@ def commands(shop: Open) -> typer.Typer:
     def tell(command: Any, what: dict[str, object], *, as_json: bool) -> None:
         with shop() as running:
             running.run(running.bus.send(command))
-        show_one(what, as_json=as_json)
+        show_one(what if as_json else in_words(what), as_json=as_json)
 
     @app.command("set")
     def set_(
@@ -148,6 +149,15 @@ def commands(shop: Open) -> typer.Typer:
         tell(command, {"warehouse_id": warehouse_id, "open": day}, as_json=as_json)
 
     return app
+
+
+def in_words(what: Mapping[str, object]) -> dict[str, object]:
+    """What was set, for people."""
+    return {
+        name: ", ".join(it) if isinstance(it, tuple) else it
+        for name, it in what.items()
+        if it is not None
+    }
 
 
 def _window(warehouse_id: str, zone_id: str | None, days: str, window: str) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def rows(text: str) -> list[dict[str, Any]]:
 
 
 def test_windows_are_set_listed_and_dropped(slots: Typed) -> None:
-    slots("set", "vaduz", *MORNING, "--capacity", "20")
+    shown = slots("set", "vaduz", *MORNING, "--capacity", "20")
+    assert "mon, tue, wed" in shown
+    assert "None" not in shown
     (told,) = rows(slots("set", "vaduz", "--days", "sat", "--window", "13:00-15:00",
                          "--capacity", "5", "--json"))  # fmt: skip
     assert (told["days"], told["start"], told["capacity"]) == (["sat"], "13:00", 5)
