@@ -11,8 +11,8 @@ from bus.dispatch import Bus
 from bus.envelope import Envelope
 from bus.messages import Done, now
 from bus.streams import Decided
+from ordering import cancelling, return_rules, rules, shipment_rules
 from ordering import commands as steps
-from ordering import return_rules, rules, shipment_rules
 from ordering.contract import (
     CancelOrder,
     Means,
@@ -59,12 +59,14 @@ STEPS: Mapping[type[Any], Callable[[Order, Any], Events]] = {
     steps.ShipOrder: of_delivery(rules.ship, shipment_rules.ship),
     steps.TakePayment: lambda order, step: shipment_rules.take_payment(order, step.amount, now()),
     steps.DeliverOrder: of_delivery(rules.deliver, shipment_rules.deliver),
-    steps.TakeBack: of_delivery(rules.take_back, shipment_rules.take_back),
-    steps.CallOffDelivery: of_delivery(rules.call_off_delivery, shipment_rules.call_off_delivery),
-    steps.ReturnMoney: lambda order, step: rules.return_money(
+    steps.TakeBack: of_delivery(cancelling.take_back, shipment_rules.take_back),
+    steps.CallOffDelivery: of_delivery(
+        cancelling.call_off_delivery, shipment_rules.call_off_delivery
+    ),
+    steps.ReturnMoney: lambda order, step: cancelling.return_money(
         order, step.amount or order.total.zero(), now()
     ),
-    steps.AbandonOrder: lambda order, step: rules.abandon(order, step.reason, now()),
+    steps.AbandonOrder: lambda order, step: cancelling.abandon(order, step.reason, now()),
     steps.SettleReturn: lambda order, step: return_rules.settle(
         order, step.return_id, step.amount, now()
     ),
@@ -97,7 +99,7 @@ class Handlers:
         decided = await decide(
             self._home,
             command.order_id,
-            lambda order: rules.cancel(order, "cancelled_by_buyer", now(), command.reason),
+            lambda order: cancelling.cancel(order, "cancelled_by_buyer", now(), command.reason),
             envelope,
         )
         return done(decided, command.order_id)

@@ -10,6 +10,7 @@ from bus.policies import CallOff, Later, Policy, Schedule
 from catalog import contract as catalog
 from delivery import contract as delivery
 from ordering import commands as steps
+from ordering.cancelling import UNDELIVERED
 from ordering.contract import NextAction, Slot
 from ordering.order import (
     CancellationRequested,
@@ -24,7 +25,6 @@ from ordering.order import (
     PaymentRequested,
 )
 from ordering.return_policies import RETURN_POLICIES, heard, lots
-from ordering.rules import UNDELIVERED
 from ordering.shipments import Part, ShipmentMoved, packed
 from payment import contract as payment
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn
 
 from bus.messages import Money, NotFound, Refused, Window
 from ordering import pickups
+from ordering.cancelling import UNDELIVERED
 from ordering.contract import Item, PickupStatus, PickupWish, Shipment
 from ordering.order import Order
 from ordering.returns import (
@@ -26,7 +27,7 @@ from ordering.returns import (
     pieces,
     received,
 )
-from ordering.rules import UNDELIVERED, Events, too_early
+from ordering.rules import Events, too_early
 
 BY_RULE = "rule"
 """Who approves a return that no person need look at."""

@@ -13,7 +13,7 @@ from functools import reduce
 
 from bus.messages import Money
 from delivery.contract import Packed, ScheduleDelivery
-from ordering import return_rules, rules
+from ordering import cancelling, return_rules, rules
 from ordering.contract import Shipment, ShipmentStatus, Slot
 from ordering.order import (
     DeliveryArranged,
@@ -164,7 +164,7 @@ def of_all(order: Order, now: datetime) -> Events:
             returned = GoodsReturned(order_id=id, items=as_items(back), at=now)
             if order.status != "confirmed":
                 return [returned]
-            return [returned, rules.cancellation(order, rules.UNDELIVERED, now)]
+            return [returned, cancelling.cancellation(order, cancelling.UNDELIVERED, now)]
         case _:
             return []
 

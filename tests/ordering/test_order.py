@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bus.messages import Busy, NotFound, Refused
-from ordering import rules
+from ordering import cancelling, rules
 from ordering.contract import TERMINAL
 from ordering.order import Order, OrderEvent
 from tests.ordering.histories import (
@@ -68,10 +68,10 @@ STEPS: dict[str, Rule] = {
     "ship": lambda order: rules.ship(order, NOW),
     "take_payment": lambda order: rules.take_payment(order, TOTAL, NOW),
     "deliver": lambda order: rules.deliver(order, NOW),
-    "take_back": lambda order: rules.take_back(order, NOW),
-    "abandon": lambda order: rules.abandon(order, "out_of_stock", NOW),
-    "call_off_delivery": lambda order: rules.call_off_delivery(order, NOW),
-    "return_money": lambda order: rules.return_money(order, NOTHING, NOW),
+    "take_back": lambda order: cancelling.take_back(order, NOW),
+    "abandon": lambda order: cancelling.abandon(order, "out_of_stock", NOW),
+    "call_off_delivery": lambda order: cancelling.call_off_delivery(order, NOW),
+    "return_money": lambda order: cancelling.return_money(order, NOTHING, NOW),
 }
 
 RETURNING = ("asked_back", "to_come_back", "kept", "came_back", "partly_back", "all_back")
@@ -334,35 +334,38 @@ def test_money_taken_before_the_goods_arrive_completes_nothing() -> None:
 
 @pytest.mark.parametrize("history", [NEW, PAYING, REFUSED, ASKED, PAID, SCHEDULED])
 def test_an_order_may_be_cancelled_until_it_is_picked_up(history: list[OrderEvent]) -> None:
-    assert list(rules.cancel(replay(history), "changed_my_mind", NOW)) == [calling_off()]
+    assert list(cancelling.cancel(replay(history), "changed_my_mind", NOW)) == [calling_off()]
 
 
 @pytest.mark.parametrize("history", [UNDER_WAY, CAPTURED, AT_THE_DOOR])
 def test_what_is_on_its_way_cannot_be_cancelled(history: list[OrderEvent]) -> None:
     with pytest.raises(Refused, match="have it returned") as refusal:
-        rules.cancel(replay(history), "changed_my_mind", NOW)
+        cancelling.cancel(replay(history), "changed_my_mind", NOW)
     assert refusal.value.code == "already_shipped"
 
 
 @pytest.mark.parametrize("history", [TURNED_DOWN, LATE, DONE])
 def test_an_order_that_has_ended_cannot_be_cancelled(history: list[OrderEvent]) -> None:
     with pytest.raises(Refused) as refusal:
-        rules.cancel(replay(history), "changed_my_mind", NOW)
+        cancelling.cancel(replay(history), "changed_my_mind", NOW)
     assert refusal.value.code == "order_ended"
 
 
 @pytest.mark.parametrize("history", [CANCELLING, CANCELLED_ORDER, SENT_BACK, GONE_ANYWAY])
 def test_cancelling_twice_is_cancelling_once(history: list[OrderEvent]) -> None:
-    assert list(rules.cancel(replay(history), "another reason", NOW)) == []
+    assert list(cancelling.cancel(replay(history), "another reason", NOW)) == []
 
 
 def test_a_cancelled_order_waits_for_its_money_and_its_goods() -> None:
     no_delivery = [*CANCELLING, CALLED_OFF]
     assert replay(no_delivery).status == "cancelling"
-    assert list(rules.return_money(replay(no_delivery), NOTHING, NOW)) == [money_back(), CANCELLED]
+    assert list(cancelling.return_money(replay(no_delivery), NOTHING, NOW)) == [
+        money_back(),
+        CANCELLED,
+    ]
     no_money = [*CANCELLING, money_back()]
     assert replay(no_money).status == "cancelling"
-    assert list(rules.call_off_delivery(replay(no_money), NOW)) == [CALLED_OFF, CANCELLED]
+    assert list(cancelling.call_off_delivery(replay(no_money), NOW)) == [CALLED_OFF, CANCELLED]
 
 
 def test_a_pick_up_that_was_faster_than_the_cancellation_takes_no_money() -> None:
@@ -387,7 +390,7 @@ def test_goods_that_were_on_the_way_back_are_seen_to_return() -> None:
 
 
 def test_goods_brought_back_are_refunded() -> None:
-    assert list(rules.return_money(replay(SENT_BACK), TOTAL, NOW)) == [
+    assert list(cancelling.return_money(replay(SENT_BACK), TOTAL, NOW)) == [
         money_back(TOTAL),
         CANCELLED,
     ]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.messages import Busy, Refused
-from ordering import return_rules, rules
+from ordering import cancelling, return_rules, rules
 from ordering.contract import TERMINAL, Item, Status
 from ordering.order import (
     DeliveryCalledOff,
@@ -59,12 +59,12 @@ STEPS: dict[str, Step] = {
     "ship": rules.ship,
     "capture": lambda order, now: rules.take_payment(order, TOTAL, now),
     "deliver": rules.deliver,
-    "take back": rules.take_back,
-    "cancel": lambda order, now: rules.cancel(order, "changed_my_mind", now),
-    "abandon": lambda order, now: rules.abandon(order, "out_of_stock", now),
-    "call off": rules.call_off_delivery,
-    "void": lambda order, now: rules.return_money(order, NOTHING, now),
-    "refund": lambda order, now: rules.return_money(order, TOTAL, now),
+    "take back": cancelling.take_back,
+    "cancel": lambda order, now: cancelling.cancel(order, "changed_my_mind", now),
+    "abandon": lambda order, now: cancelling.abandon(order, "out_of_stock", now),
+    "call off": cancelling.call_off_delivery,
+    "void": lambda order, now: cancelling.return_money(order, NOTHING, now),
+    "refund": lambda order, now: cancelling.return_money(order, TOTAL, now),
     "send back": lambda order, now: return_rules.request(order, BOTH, "chipped", TERMS, now),
     "approve": lambda order, now: return_rules.approve(known(order), "admin:cli", now),
     "turn down": lambda order, now: return_rules.reject(known(order), "used", now),

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from bus.messages import Busy, Refused
-from ordering import rules
+from ordering import cancelling, rules
 from ordering.order import Order, OrderEvent
 from ordering.policies import POLICIES
 from payment.contract import CapturePayment
@@ -27,17 +27,17 @@ from tests.ordering.histories import (
 Step = Callable[[Order], rules.Events]
 
 STEPS: dict[str, Step] = {
-    "cancel": lambda order: rules.cancel(order, "changed_my_mind", NOW),
+    "cancel": lambda order: cancelling.cancel(order, "changed_my_mind", NOW),
     "pay": lambda order: rules.pay(order, OTHER, EXPIRY),
     "authorized": lambda order: rules.confirm(order, NOW),
     "expire": lambda order: rules.expire(order, EXPIRY),
     "pick up": lambda order: rules.ship(order, NOW),
-    "lapse": lambda order: rules.abandon(order, "authorization_expired", NOW),
+    "lapse": lambda order: cancelling.abandon(order, "authorization_expired", NOW),
     "captured": lambda order: rules.take_payment(order, TOTAL, NOW),
-    "bring back": lambda order: rules.take_back(order, NOW),
-    "nobody comes": lambda order: rules.call_off_delivery(order, NOW),
-    "voided": lambda order: rules.return_money(order, NOTHING, NOW),
-    "refunded": lambda order: rules.return_money(order, TOTAL, NOW),
+    "bring back": lambda order: cancelling.take_back(order, NOW),
+    "nobody comes": lambda order: cancelling.call_off_delivery(order, NOW),
+    "voided": lambda order: cancelling.return_money(order, NOTHING, NOW),
+    "refunded": lambda order: cancelling.return_money(order, TOTAL, NOW),
 }
 
 
@@ -137,7 +137,7 @@ def test_what_was_picked_up_first_is_captured_and_can_no_longer_be_cancelled() -
     assert refusals == ["already_shipped"]
     assert stands(history) == ("confirmed", "captured", "shipped")
     assert captures(history) == 1
-    assert not rules.may_be_called_off(replay(history))
+    assert not cancelling.may_be_called_off(replay(history))
 
 
 def test_money_that_lapses_once_the_goods_have_left_calls_nothing_off() -> None:

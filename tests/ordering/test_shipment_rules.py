@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from bus.messages import Refused
-from ordering import return_rules, rules, shipment_rules
+from ordering import cancelling, return_rules, rules, shipment_rules
 from ordering.contract import TERMINAL, Item, Slot
 from ordering.order import Order, OrderCompleted, OrderEvent, SlotChanged, evolve
 from ordering.policies import POLICIES
@@ -83,8 +83,8 @@ STEPS: dict[str, Rule] = {
     **of(FIRST),
     **of(SECOND),
     "take_payment": lambda o: shipment_rules.take_payment(o, TOTAL, NOW),
-    "abandon": lambda o: rules.abandon(o, "out_of_stock", NOW),
-    "return_money": lambda o: rules.return_money(o, NOTHING, NOW),
+    "abandon": lambda o: cancelling.abandon(o, "out_of_stock", NOW),
+    "return_money": lambda o: cancelling.return_money(o, NOTHING, NOW),
 }
 
 abandoned = called_off("out_of_stock")
@@ -288,7 +288,7 @@ def test_each_shipment_is_booked_from_its_warehouse_with_what_is_in_it() -> None
 def test_the_slot_is_that_of_the_first_shipment() -> None:
     order = replay([BOTH_PLACED.model_copy(update={"slot": SLOT}), *PAID[1:]])
     assert [booked.slot_id for booked in shipment_rules.bookings(order)] == ["s1", None]
-    (called,) = rules.cancel(order, "changed_my_mind", NOW)
+    (called,) = cancelling.cancel(order, "changed_my_mind", NOW)
     assert [each.slot_id for each in POLICIES[type(called)](called)[1:]] == ["s1", None]  # type: ignore[index]
 
 
@@ -315,13 +315,13 @@ def test_a_third_shipment_has_a_delivery_of_its_own() -> None:
 def test_all_deliveries_are_called_off_until_the_first_is_picked_up(
     history: list[OrderEvent],
 ) -> None:
-    assert list(rules.cancel(replay(history), "changed_my_mind", NOW)) == [called_off()]
+    assert list(cancelling.cancel(replay(history), "changed_my_mind", NOW)) == [called_off()]
 
 
 @pytest.mark.parametrize("history", [ONE_LEFT, CAPTURED, ONE_BACK, LAST_ON_THE_WAY])
 def test_nothing_is_called_off_any_more_once_one_has_left(history: list[OrderEvent]) -> None:
     with pytest.raises(Refused, match="have it returned") as refusal:
-        rules.cancel(replay(history), "changed_my_mind", NOW)
+        cancelling.cancel(replay(history), "changed_my_mind", NOW)
     assert refusal.value.code == "already_shipped"
 
 
@@ -383,7 +383,10 @@ def test_an_order_of_which_nothing_could_be_delivered_is_refunded_and_cancelled(
         history += STEPS[step](replay(history))
     assert history[-2:] == given_up
     assert not any(isinstance(event, OrderCompleted) for event in history)
-    assert list(rules.return_money(replay(history), TOTAL, NOW)) == [money_back(TOTAL), CANCELLED]
+    assert list(cancelling.return_money(replay(history), TOTAL, NOW)) == [
+        money_back(TOTAL),
+        CANCELLED,
+    ]
     assert replay(ALL_REFUNDED).refunded == TOTAL
 
 

@@ -19,7 +19,7 @@ from delivery.contract import (
 )
 from delivery.slot_commands import SetWindow
 from delivery.views import DELIVERIES
-from ordering import rules
+from ordering import cancelling, rules
 from ordering.contract import CancelOrder, Item, QuoteBasket
 from ordering.order import Order, OrderEvent
 from payment.contract import AuthorizePayment
@@ -67,8 +67,8 @@ Ends = Callable[[Order], list[OrderEvent]]
     [
         ([], lambda order: rules.reject(order, "out_of_stock", NOW)),
         ([requested()], lambda order: rules.expire(order, EXPIRY)),
-        ([requested()], lambda order: rules.cancel(order, "changed_my_mind", NOW)),
-        ([requested(), CONFIRMED], lambda order: rules.abandon(order, "out_of_stock", NOW)),
+        ([requested()], lambda order: cancelling.cancel(order, "changed_my_mind", NOW)),
+        ([requested(), CONFIRMED], lambda order: cancelling.abandon(order, "out_of_stock", NOW)),
     ],
 )
 def test_whatever_ends_an_order_names_the_slot_that_is_free_then(

@@ -25,7 +25,7 @@ from delivery.contract import (
     DeliveryScheduled,
     ScheduleDelivery,
 )
-from ordering import rules, shipment_rules
+from ordering import cancelling, rules, shipment_rules
 from ordering.commands import BookDelivery, Step
 from ordering.handlers import STEPS
 from ordering.order import Order, OrderEvent, evolve
@@ -190,7 +190,7 @@ class World:
     def cancel(self) -> None:
         """The buyer would rather not."""
         try:
-            self._happen(rules.cancel(self.order, "changed_my_mind", self._now))
+            self._happen(cancelling.cancel(self.order, "changed_my_mind", self._now))
         except Refused as refusal:
             if refusal.code not in ("already_shipped", "order_ended"):
                 raise
