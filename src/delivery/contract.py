@@ -140,7 +140,7 @@ class SchedulePickup(Command[None], name="delivery.SchedulePickup"):
 
 class CancelDelivery(Command[None], name="delivery.CancelDelivery"):
     """Nobody needs to come, and the place in the slot is free. Does nothing once the carrier has
-    picked the goods up."""
+    picked the goods up; of goods that are back, a place that is still to come is free."""
 
     delivery_id: Id
     reference: Id

@@ -68,15 +68,22 @@ class Handlers:
         )
 
     async def cancel(self, command: CancelDelivery, envelope: Envelope[CancelDelivery]) -> None:
-        """Call a delivery off, and give back its place in a slot: both, or none."""
+        """Call a delivery off, and give back its place in a slot: both, or none. Of goods that came
+        back, a place that is still to come is given back."""
         own = DELIVERY(command.delivery_id)
         before = (await self._streams.load(own)).state
         had = slot_ids(before) | ({command.slot_id} if command.slot_id else set())
 
         def decision(states: States) -> list[Happening]:
-            check_slot(states[own], had)
-            events = scheduling.cancel(states[own], command)
-            return on(own, events) + (free(states, had, command.reference) if events else [])
+            delivery = states[own]
+            check_slot(delivery, had)
+            events = scheduling.cancel(delivery, command)
+            if events:
+                return on(own, events) + free(states, had, command.reference)
+            if delivery is None or delivery.status != "returned_to_sender":
+                return []
+            to_come = (id for id in had if slots.is_to_come(states[SLOT(id)], now()))
+            return free(states, to_come, command.reference)
 
         await self._streams.decide_all([own, *map(SLOT, had)], decision, envelope)
 

@@ -177,6 +177,11 @@ def take(book: Book | None, wanted: HoldSlot, offered: Offered, now: datetime) -
     return [*held, *book_place(after, wanted.reference, wanted.warehouse_id, now)]
 
 
+def is_to_come(book: Book | None, now: datetime) -> bool:
+    """Whether somebody else may still want a place."""
+    return book is not None and book.slot.from_ > now
+
+
 def free(book: Book | None, reference: str) -> list[SlotEvent]:
     """Give the place to whoever wants it next."""
     if book is None or not (reference in book.held or reference in book.booked):

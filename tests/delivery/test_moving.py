@@ -77,6 +77,22 @@ async def test_what_is_called_off_gives_back_the_place_it_has_by_then(
     assert (await shown(opened)).status == "cancelled"
 
 
+async def test_what_came_back_needs_no_place_that_is_still_to_come(
+    opened: Delivering, door: Address
+) -> None:
+    first, second, *_ = await offered(opened, door)
+    await opened.bus.send(hold(first, "o1"))
+    await opened.bus.send(schedule(first, "o1", door))
+    await says(opened, "attempt_failed")
+    await opened.bus.send(to(second.slot_id))
+    await says(opened, "returned_to_sender")
+    assert await standing(opened, second) == (0, 1, 2)
+    for _ in range(2):
+        await opened.bus.send(CancelDelivery(delivery_id="d-o1", reference="o1"))
+    assert await standing(opened, second) == (0, 0, 3)
+    assert (await shown(opened)).status == "returned_to_sender"
+
+
 async def test_where_there_is_no_place_everything_stays_as_it_is(
     opened: Delivering, door: Address
 ) -> None:
