@@ -39,7 +39,9 @@ def mapped(folder: Path) -> Iterator[Maps]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(ROOT)))),
     }
-    process = Process([sys.executable, "-m", "tests.maps.map_server"], environment, folder)
+    process = Process.of_command(
+        [sys.executable, "-m", "tests.maps.map_server"], environment, folder
+    )
     try:
         process.until_ready()
         yield Maps(process)

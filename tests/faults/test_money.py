@@ -82,7 +82,7 @@ class Till:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the CLI."""
-        command = [*COMMAND, *words]
+        command = [sys.executable, "-m", MODULE, *words]
         return subprocess.run(
             command, env=self._environment, cwd=self._folder, capture_output=True, text=True
         )
@@ -93,10 +93,11 @@ class Till:
         return list(books.find({"outcome.type": "approved"}))
 
     def _replica(self) -> Process:
-        return Process([*COMMAND, "serve", "--port", "0"], self._environment, self._folder)
+        words = ("serve", "--port", "0")
+        return Process.of_module(MODULE, words, self._environment, self._folder)
 
 
-COMMAND = [sys.executable, "-m", "tests.faults.own_gateway"]
+MODULE = "tests.faults.own_gateway"
 
 
 @contextmanager

@@ -97,6 +97,11 @@ def _fail(*_: str) -> None:
     raise ValueError(WORD)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the CLI."""
     plant()
     cli.main()
+
+
+if __name__ == "__main__":
+    main()

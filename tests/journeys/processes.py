@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests import forked
 
 READY_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
@@ -17,16 +19,10 @@ STOPPED_WITHIN = 30.0
 class Process:
     """A process that says when it is ready; what it says on stdout is kept."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a signal to all of it reaches none of us
-        )
+    def __init__(
+        self, process: subprocess.Popen[str] | forked.Process, environment: Mapping[str, str]
+    ) -> None:
+        self._process = process
         self.pid = self._process.pid
         self.environment = environment
         self.address = ""
@@ -40,6 +36,29 @@ class Process:
         ]
         for listener in self._listeners:
             listener.start()
+
+    @classmethod
+    def of_command(
+        cls, command: list[str], environment: Mapping[str, str], folder: Path
+    ) -> Process:
+        """A program, as everybody starts it."""
+        started = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a signal to all of it reaches none of us
+        )
+        return cls(started, environment)
+
+    @classmethod
+    def of_module(
+        cls, module: str, words: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> Process:
+        """`module.main()` with these words: the same, and sooner."""
+        return cls(forked.Process(module, words, environment, folder), environment)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -99,9 +118,8 @@ class Process:
 
 
 @contextmanager
-def running(command: list[str], environment: Mapping[str, str], folder: Path) -> Iterator[Process]:
-    """A process that takes requests."""
-    process = Process(command, environment, folder)
+def running(process: Process) -> Iterator[Process]:
+    """A process, once it is ready and until it is not needed any more."""
     try:
         process.until_ready()
         yield process

@@ -24,9 +24,9 @@ SHOP = Path(sys.executable).with_name("shop")
 
 
 class Program(NamedTuple):
-    """What serves a shop: a command, and the settings that it needs."""
+    """What serves a shop: a module's `main`, and the settings that it needs."""
 
-    words: tuple[str, ...] = (str(SHOP),)
+    module: str = forked.CLI
     settings: Mapping[str, str] = {}
 
 
@@ -34,8 +34,7 @@ TRANSPORTS = {
     "inprocess": Program(),
     "loopback": Program(settings={"SHOP_TRANSPORT": "loopback"}),
     "lossy": Program(
-        (sys.executable, "-m", "tests.journeys.lossy"),
-        {"PYTHONPATH": str(ROOT), "STOREFOLD_SEED": os.environ.get("STOREFOLD_SEED", "1")},
+        "tests.journeys.lossy", {"STOREFOLD_SEED": os.environ.get("STOREFOLD_SEED", "1")}
     ),
 }
 """What may carry the messages between the contexts of a shop."""
@@ -81,8 +80,9 @@ class Shop:
 
     def serve(self, *words: str) -> AbstractContextManager[Process]:
         """One process of the shop, on a free port."""
-        serve = [*self._program.words, "serve", "--port", "0", *words]
-        return running(serve, self.environment, self.folder)
+        serve = ("serve", "--port", "0", *words)
+        module = self._program.module
+        return running(Process.of_module(module, serve, self.environment, self.folder))
 
     def server_pids(self) -> dict[str, int]:
         """The processes of the embedded servers."""

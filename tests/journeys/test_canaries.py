@@ -4,7 +4,6 @@ each says which request and which order it is about."""
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,8 +68,11 @@ def said(process: Process) -> list[dict[str, Any]]:
 async def test_no_line_has_a_secret_or_a_word_about_a_person_in_it(
     shop: Stocked, servers: embedded.Servers, mongo: MongoClient[dict[str, Any]], sku: str
 ) -> None:
-    command = [sys.executable, "-m", "tests.journeys.canaries", "serve", "--port", "0"]
-    with running(command, shop.shop.environment, shop.shop.folder) as process:
+    words = ("serve", "--port", "0")
+    started = Process.of_module(
+        "tests.journeys.canaries", words, shop.shop.environment, shop.shop.folder
+    )
+    with running(started) as process:
         async with calling(process.address, shop.keys.web) as web:
             web.http.headers["traceparent"] = TRACEPARENT
             parked = await ordered(web, sku, token=UNPAYABLE)

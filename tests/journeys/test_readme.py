@@ -59,7 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         "PORT": "0",
         "SHOP_DATA_DIR": str(tmp_path_factory.mktemp("readme")),
     }
-    with running(["make", MAKES], environment, ROOT) as process:
+    with running(Process.of_command(["make", MAKES], environment, ROOT)) as process:
         yield process
     (ROOT / "plan-2030-01-01.geojson").unlink(missing_ok=True)
 

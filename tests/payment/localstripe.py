@@ -68,7 +68,9 @@ def local_stripe(folder: Path) -> Iterator[LocalStripe]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(ROOT)))),
     }
-    process = Process([sys.executable, "-m", "tests.payment.localstripe"], environment, folder)
+    process = Process.of_command(
+        [sys.executable, "-m", "tests.payment.localstripe"], environment, folder
+    )
     try:
         process.until_ready()
         yield LocalStripe(process)

@@ -80,7 +80,7 @@ class House:
 class Serving:
     """`shop serve` at work."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | forked.Process) -> None:
         self.process = process
         self.pid = process.pid
         self.address = ""
@@ -121,15 +121,7 @@ class Serving:
 @contextmanager
 def serving(house: House, *words: str, command: str = "serve") -> Iterator[Serving]:
     """`shop serve`, or `shop work`, on a free port."""
-    with subprocess.Popen(
-        [SHOP, command, "--port", "0", *words],
-        cwd=house.folder,
-        env=house.environment(SHOP_DRAIN_NOTICE="0"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started(house, command, "--port", "0", *words) as process:
         try:
             yield Serving(process)
         finally:
@@ -140,6 +132,27 @@ def serving(house: House, *words: str, command: str = "serve") -> Iterator[Servi
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+@contextmanager
+def started(house: House, *words: str) -> Iterator[subprocess.Popen[str] | forked.Process]:
+    """A process of its own session. Workers are started as the installed command starts them."""
+    environment = house.environment(SHOP_DRAIN_NOTICE="0")
+    if "--workers" not in words:
+        process = forked.Process(forked.CLI, words, environment, house.folder)
+        with process.stdout, process.stderr:
+            yield process
+        return
+    with subprocess.Popen(
+        [SHOP, *words],
+        cwd=house.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as popen:
+        yield popen
 
 
 class Shop(NamedTuple):

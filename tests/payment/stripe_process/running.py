@@ -31,7 +31,7 @@ class StripeProcess:
             **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
             "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(ROOT)))),
         }
-        self._process = Process([*command, str(self.ledger), seed], environment, folder)
+        self._process = Process.of_command([*command, str(self.ledger), seed], environment, folder)
 
     def until_ready(self) -> None:
         """Wait until it answers."""
