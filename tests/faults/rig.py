@@ -220,8 +220,8 @@ class Rig:
             self.gateway.webhooks(*urls, repeats=2, spread=0.5)
 
     def _replica(self) -> Process:
-        words = ("serve", "--port", "0")
-        return Process.of_module("tests.faults.app", words, self._environment, self._folder)
+        command = [sys.executable, "-m", "tests.faults.app", "serve", "--port", "0"]
+        return Process.of_command(command, self._environment, self._folder)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ class Till:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the CLI."""
-        command = [sys.executable, "-m", MODULE, *words]
+        command = [*COMMAND, *words]
         return subprocess.run(
             command, env=self._environment, cwd=self._folder, capture_output=True, text=True
         )
@@ -93,11 +93,11 @@ class Till:
         return list(books.find({"outcome.type": "approved"}))
 
     def _replica(self) -> Process:
-        words = ("serve", "--port", "0")
-        return Process.of_module(MODULE, words, self._environment, self._folder)
+        command = [*COMMAND, "serve", "--port", "0"]
+        return Process.of_command(command, self._environment, self._folder)
 
 
-MODULE = "tests.faults.own_gateway"
+COMMAND = [sys.executable, "-m", "tests.faults.own_gateway"]
 
 
 @contextmanager
