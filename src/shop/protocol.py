@@ -40,14 +40,23 @@ class Protocol(Entrance):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head goes on and on."""
+        if self._head + len(data) > MAX_HEAD and self._is_too_much(data):
+            if not self.transport.is_closing():
+                detail = f"what stands before the body may have {MAX_HEAD} bytes: send less"
+                self._refuse(Problem(431, "head_too_large", detail))
+            return
         super().data_received(data)
         if self._in_head:
             if self._late is None:  # most heads come as a whole, and need no timer
                 self._late = self.loop.call_later(HEAD_WITHIN, self._refuse_if_late)
             self._head += len(data)
-            if self._head > MAX_HEAD and not self.transport.is_closing():
-                detail = f"what stands before the body may have {MAX_HEAD} bytes: send less"
-                self._refuse(Problem(431, "head_too_large", detail))
+
+    def _is_too_much(self, data: bytes) -> bool:
+        """Whether a head goes on in this for too long."""
+        if not (self._in_head or self._between):
+            return False
+        end = data.find(b"\r\n\r\n")
+        return end < 0 or self._head + end > MAX_HEAD
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -56,7 +65,7 @@ class Protocol(Entrance):
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
-        self._in_head = False
+        self._in_head, self._head = False, 0
         if self._late is not None:
             self._forget_late()
         super().on_headers_complete()

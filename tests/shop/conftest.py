@@ -1,5 +1,6 @@
 """A shop in the test's process: all contexts, the whole surface, the real servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -20,6 +21,7 @@ from catalog.commands import ListProduct, Offered, StorePicture
 from delivery.commands import AddWarehouse
 from ordering.routes import BASKET
 from shop import embedded
+from shop.protocol import Protocol
 from shop.running import assembled
 from shop.settings import Settings
 from shop.spans import OpenTelemetry
@@ -129,3 +131,17 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     yield kept
     record(None)
     provider.shutdown()
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Protocol]:
+    """The server's ends of the connections, as they are made."""
+    found: list[Protocol] = []
+    begin = Protocol.connection_made
+
+    def noted(self: Protocol, transport: asyncio.Transport) -> None:
+        found.append(self)
+        begin(self, transport)
+
+    monkeypatch.setattr(Protocol, "connection_made", noted)
+    return found

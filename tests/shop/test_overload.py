@@ -209,20 +209,6 @@ async def connected(http: httpx.AsyncClient) -> tuple[asyncio.StreamReader, asyn
     return await asyncio.open_connection(http.base_url.host, http.base_url.port)
 
 
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Protocol]:
-    """The server's ends of the connections, as they are made."""
-    found: list[Protocol] = []
-    begin = Protocol.connection_made
-
-    def noted(self: Protocol, transport: asyncio.Transport) -> None:
-        found.append(self)
-        begin(self, transport)
-
-    monkeypatch.setattr(Protocol, "connection_made", noted)
-    return found
-
-
 async def test_who_is_turned_away_again_and_again_stays_connected_as_long_as_they_ask(
     made: list[Protocol],
 ) -> None:

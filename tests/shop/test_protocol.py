@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bus.tasks import ended
 from shop import protocol
-from shop.protocol import Protocol
+from shop.protocol import MAX_HEAD, Protocol
 from tests.listening import let_go
-from tests.waiting import soon
+from tests.waiting import eventually, soon
 
 CHUNK = b"x" * 100_000
 
@@ -150,4 +153,21 @@ async def test_a_head_in_two_pieces_is_read_and_its_answer_may_take_long(
         await asyncio.sleep(0.3)  # longer than a head may take: the body is another matter
         writer.write(b"ok")
         assert (await soon(reader.readline())).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("padding", "body", "status"),
+    [(MAX_HEAD, 0, b"431"), (MAX_HEAD - 200, 4, b"200"), (0, 2 * MAX_HEAD, b"200")],
+)
+async def test_a_head_that_comes_in_one_go_may_be_no_longer_than_others(
+    made: list[Protocol], padding: int, body: int, status: bytes
+) -> None:
+    app = Starlette(routes=[Route("/", lambda request: Response("ok"), methods=["POST"])])
+    head = f"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: {body}\r\nX: {'x' * padding}\r\n\r\n"
+    async with served(app) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        await eventually(lambda: bool(made))
+        made[0].data_received(head.encode() + bytes(body))
+        assert (await soon(reader.readline())).split()[1] == status
         writer.close()
