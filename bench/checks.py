@@ -18,6 +18,10 @@ MORE_ROUNDS = 4
 
 AT_LEAST = 0.85
 
+WARM_UP = 4.0
+"""Seconds until a fresh process has read the streams that every order needs, and places as many as
+it can."""
+
 
 async def measure(on: Machine, *, rounds: int, seconds: float) -> list[Result]:
     """Orders that are placed a second, and that a second of the processor places and sees through,
@@ -69,7 +73,7 @@ async def _pressed(
         await drained(address, orders)
         return load.rate
 
-    await press_for(1.0)
+    await press_for(WARM_UP)
     placed, before = 0, on.cpu()
     rate = await press_for(seconds)
     return rate, placed / (on.cpu() - before)
