@@ -1,5 +1,6 @@
 """What tests on the real servers stand on: a mongod and a Redis for each pytest process."""
 
+import gc
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,13 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("WARNING
 # How long an example takes says how loaded the machine is, not whether the code is right.
 settings.register_profile("storefold", deadline=None)
 settings.load_profile("storefold")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage: looked through again and again, they took a tenth of the
+    time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

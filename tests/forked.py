@@ -18,9 +18,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryDirectory
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(
-    ["shop.cli", "shop.running", "shop.demo", "shop.doctor", "shop.serving"]
-)
+_forks.set_forkserver_preload(["tests.preloaded"])
 
 CLI = "shop.cli"
 
