@@ -143,7 +143,7 @@ async def test_when_as_many_wait_as_may_only_who_would_not_wait_is_let_in() -> N
 
 
 async def test_who_is_still_to_send_a_body_keeps_nobody_out(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, made: list[Protocol]
 ) -> None:
     monkeypatch.setattr(entrance, "MOMENT", 0.01)
     shop = Shop()
@@ -151,7 +151,7 @@ async def test_who_is_still_to_send_a_body_keeps_nobody_out(
         slow = [await connected(http) for _ in range(PLACES)]
         for _, writer in slow:
             writer.write(HEAD)
-        await shop.takes(PLACES)
+        await eventually(lambda: len([own for own in made if own._last]) == PLACES)
         await shop.takes(0)
         assert (await http.get("/quick")).status_code == 200
         for _, writer in slow:

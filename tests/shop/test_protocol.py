@@ -29,7 +29,9 @@ WHOLE = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
 @asynccontextmanager
 async def served(app: ASGIApp, **state: Any) -> AsyncIterator[tuple[str, int]]:
     """An application behind our protocol, on a port of its own."""
-    config = uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=Protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=10
+    )
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -144,13 +146,13 @@ async def test_who_does_not_say_what_they_want_is_let_go_of(
 async def test_a_head_in_two_pieces_is_read_and_its_answer_may_take_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_WITHIN", 0.2)
+    monkeypatch.setattr(protocol, "HEAD_WITHIN", 1.0)
     async with served(Quick()) as address:
         reader, writer = await asyncio.open_connection(*address)
         for piece in (WHOLE[:20], WHOLE[20:-2] + b"Content-Length: 2\r\n\r\n"):
             writer.write(piece)
             await asyncio.sleep(0.05)
-        await asyncio.sleep(0.3)  # longer than a head may take: the body is another matter
+        await asyncio.sleep(1.1)  # longer than a head may take: the body is another matter
         writer.write(b"ok")
         assert (await soon(reader.readline())).startswith(b"HTTP/1.1 200")
         writer.close()
