@@ -78,7 +78,7 @@ def documents(codec: Codec, count: int) -> Iterator[dict[str, Any]]:
             for stream, happened in step:
                 events = tuple(Recorded(event, stream, version) for event in happened)
                 writes = (Write(stream, version),)
-                document = codec.document(uuid.uuid4().hex, writes, events, now(), meta)
+                document = codec.document(uuid.uuid4().hex, writes, events, now(), meta, {})
                 yield {"_id": next(position), **document}
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bus.messages import Event
-from bus.personal import OPEN, SEAL, Open, ids_in
+from bus.personal import OPEN, SEAL, Open, Seal, ids_in
 
 if TYPE_CHECKING:
     from bus.keyring import Keyring
@@ -129,9 +129,10 @@ class Codec:
         events: tuple[Recorded, ...],
         at: datetime,
         meta: Meta,
+        seals: Mapping[str, Seal],
     ) -> dict[str, Any]:
-        """A commit as MongoDB keeps it, but for its `_id`, which is its position. Raises
-        `KeyWanted`."""
+        """A commit as MongoDB keeps it, but for its `_id`, which is its position; sealed by what
+        `sealers` has for its events."""
         index = {write.stream: number for number, write in enumerate(writes)}
         return {
             "command": command,
@@ -140,7 +141,7 @@ class Codec:
                 {
                     "type": happened.kind.type_name,
                     "stream": index[happened.stream],
-                    "data": self._data(happened.event),
+                    "data": self._data(happened.event, seals),
                 }
                 for happened in events
             ],
@@ -151,6 +152,13 @@ class Codec:
                 if value is not None
             },
         }
+
+    def sealers(self, events: Iterable[Recorded]) -> Mapping[str, Seal]:
+        """What seals for all whom these events are about. Blocks."""
+        if self._keyring is None:
+            return {}
+        whose = {each.kind.whose and getattr(each.event, each.kind.whose) for each in events}
+        return self._keyring.sealers({person for person in whose if person})
 
     def commit(self, document: Mapping[str, Any]) -> Commit:
         """Read a stored document; raises `UnknownEvent`."""
@@ -198,9 +206,9 @@ class Codec:
         """Read a stored event; raises `UnknownEvent` or pydantic's `ValidationError`."""
         return decoded(self.kind(name), data, self._open)
 
-    def _data(self, event: Event) -> dict[str, Any]:
+    def _data(self, event: Event, seals: Mapping[str, Seal]) -> dict[str, Any]:
         whose = getattr(event, event.whose) if event.whose and self._keyring else None
-        context = {SEAL: self._keyring.sealer(whose)} if whose and self._keyring else None
+        context = {SEAL: seals[whose]} if whose else None
         return event.model_dump(exclude_none=True, context=context)
 
     def to_json(self, commit: Commit) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +17,6 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from bus.batch import Batch
 from bus.messages import now
 from bus.mongo import Document, durable
 from bus.personal import ID_BYTES, MARK, Seal, id_of
@@ -40,14 +39,6 @@ FETCHED = 256
 DUPLICATE = 11000
 
 
-class KeyWanted(Exception):
-    """Something is to be sealed for a person whose key is not at hand: `provide` it, try again."""
-
-    def __init__(self, whose: str) -> None:
-        super().__init__(whose)
-        self.whose = whose
-
-
 class Key(NamedTuple):
     """A key at work, and until when it is trusted to be the latest."""
 
@@ -64,19 +55,11 @@ class Keyring:
         self._collection = durable(database["keys"])
         self._sealing: dict[str, Key] = {}
         self._opening: dict[bytes, bytes | None] = {}
-        self.provide = Batch(self._provide)
 
     def make_indexes(self) -> None:
         """Create what opening needs. Blocks."""
         self._collection.create_index([("id", ASCENDING)])
         self._collection.create_index([("old.id", ASCENDING)], sparse=True)
-
-    def sealer(self, whose: str) -> Seal:
-        """What seals for a person; raises `KeyWanted`."""
-        key = self._sealing.get(whose)
-        if key is None or time.monotonic() > key.until:
-            raise KeyWanted(whose)
-        return sealing(key)
 
     def sealers(self, whose: Collection[str]) -> dict[str, Seal]:
         """What seals for each of these persons; who has no key gets one. Blocks."""
@@ -141,11 +124,6 @@ class Keyring:
             lambda: self._collection.update_one({"_id": whose}, {"$unset": {"old": ""}})
         )
         self.forget()
-
-    async def _provide(self, whose: Sequence[str]) -> Sequence[None]:
-        """Have the keys of these persons at hand; who has none gets one."""
-        await in_thread(lambda: self._fetch(whose))
-        return [None] * len(whose)
 
     def _fetch(self, whose: Iterable[str]) -> dict[str, Key]:
         until = time.monotonic() + TRUSTED_FOR

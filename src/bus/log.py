@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -48,7 +49,6 @@ class Log:
     ) -> None:
         self.context = context
         self.codec = Codec(events, keyring)
-        self._keyring = keyring
         self.collection: Collection[dict[str, Any]] = durable(database["log"])
         self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"{context}-log")
         self._capacity = capacity
@@ -76,7 +76,7 @@ class Log:
         if on_others is not None:
             self._on_others = on_others
         self._writer = Writer(
-            self.context, self.collection, self._capacity, self._settle, self._hear
+            self.context, self.collection, self._capacity, self._encode, self._settle, self._hear
         )
 
     @property
@@ -102,12 +102,11 @@ class Log:
         events: Sequence[Recorded],
         after: tuple[Pending, ...],
     ) -> Pending:
-        """Queue one decision; its `outcome` is the commit, or raises `Conflict`, `Repeated` or
-        `Busy`.
+        """Queue one decision; its `outcome` is the commit, or raises `Conflict`, `Repeated`,
+        `TooLarge` or `Busy`.
 
         `after` are the queued decisions that this one was made upon: should one of them fail, so
-        does this. Raises `TooLarge` and `KeyWanted` before anything is queued, and `Busy` when the
-        queue is full.
+        does this. Raises `Busy` when the queue is full.
         """
         if self._writer is None:
             raise Busy(f"the {self.context} log is closed, for this process is about to end")
@@ -118,19 +117,11 @@ class Log:
             envelope.traceparent,
             envelope.fingerprint,
         )
-        at = now()
-        document = self.codec.document(envelope.id, writes, tuple(events), at, meta)
-        body = bson.encode(document)
-        if len(body) > MAX_EVENT_BYTES:
-            check_size(document, len(body))
-        pending = Pending(envelope.id, writes, tuple(events), at, meta, body, after)
+        pending = Pending(envelope.id, writes, tuple(events), now(), meta, after)
+        if not any(each.kind.whose for each in events):  # no key will have to be looked up
+            self._encode([pending])  # while the writer is busy with what came before
         self._writer.submit(pending)
         return pending
-
-    async def key_for(self, whose: str) -> None:
-        """Have the key at hand under which a person's data is sealed."""
-        if self._keyring is not None:
-            await self._keyring.provide(whose)
 
     async def read(self, after: int, limit: int = 1000) -> list[Commit]:
         """The commits behind a position, oldest first, as far as they stand without a gap."""
@@ -206,6 +197,23 @@ class Log:
                 write = writes[event["stream"]]
                 if write["stream"] == name:
                     yield self.codec.event(event["type"], event["data"]), write["version"]
+
+    def _encode(self, group: Sequence[Pending]) -> None:
+        """Make of decisions what is stored, or give the verdict that it cannot be. On the writer's
+        thread if something is to be sealed: keys are looked up for a whole group at once."""
+        seals = self.codec.sealers(chain.from_iterable(pending.events for pending in group))
+        for pending in group:
+            command, writes, events = pending.command, pending.writes, pending.events
+            try:
+                document = self.codec.document(
+                    command, writes, events, pending.at, pending.meta, seals
+                )
+                body = bson.encode(document)
+                if len(body) > MAX_EVENT_BYTES:
+                    check_size(document, len(body))
+                pending.body = body
+            except Exception as error:  # whatever it is, it is this decision's own
+                pending.verdict = error
 
     def _settle(self, group: list[Pending]) -> None:
         """Called on the event loop, once per written group."""

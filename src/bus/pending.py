@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bus.commits import Commit, Meta, Recorded, Write
-from bus.messages import Busy
 
 
 class Conflict(Exception):
@@ -31,7 +30,8 @@ class Repeated(Exception):
         self.position = position
 
 
-Outcome = Commit | Conflict | Repeated | Busy
+Outcome = Commit | Exception
+"""The commit; else `Conflict`, `Repeated`, `Busy`, or why it cannot be stored."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,8 +43,9 @@ class Pending:
     events: tuple[Recorded, ...]
     at: datetime
     meta: Meta
-    body: bytes
     after: tuple[Pending, ...]
+    body: bytes = b""
+    """What is stored, once it has been encoded."""
     verdict: Outcome | None = None
     """What the writer found; set by its thread, told on the event loop by `settle`."""
     in_doubt: bool = False
@@ -58,7 +59,7 @@ class Pending:
 
     @property
     def outcome(self) -> asyncio.Future[Commit]:
-        """A future of its own for whoever waits: the commit, or `Conflict`, `Repeated` or `Busy`.
+        """A future of its own for whoever waits: the commit, or why there is none.
 
         Who stops waiting stops nobody else, and not the append.
         """

@@ -16,7 +16,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bus.batch import Batch
 from bus.commits import Commit, Recorded, Write
 from bus.envelope import Envelope, check_version, same_body
-from bus.keyring import KeyWanted
 from bus.log import Log
 from bus.memory import WARM, Loaded, Memory, Warm, replayed
 from bus.memory import Kind as Kind
@@ -153,7 +152,7 @@ class Streams:
             if warm.version > version:
                 if warm.basis is None:
                     return
-                with suppress(Conflict, Repeated, Busy):  # then it was not written after all
+                with suppress(Exception):  # then it was not written after all
                     await warm.basis.outcome
                     return
                 continue
@@ -190,19 +189,6 @@ class Streams:
         new: Stream[Any] | None,
     ) -> tuple[Loaded[Any], Commit | None, bool]:
         """The first stream as it is then, the commit, and whether it is an earlier one."""
-        while True:
-            try:
-                return await self._attempts(streams, decision, envelope, new)
-            except KeyWanted as wanted:  # nothing has been queued
-                await self.log.key_for(wanted.whose)
-
-    async def _attempts(
-        self,
-        streams: tuple[Stream[Any], ...],
-        decision: Callable[[States], Sequence[Happening]],
-        envelope: Envelope[Any],
-        new: Stream[Any] | None,
-    ) -> tuple[Loaded[Any], Commit | None, bool]:
         for attempt in range(ATTEMPTS):
             warm = await self._memory.all(streams, new)
             presumed, new = new is not None and new.name not in self._memory, None
@@ -288,7 +274,9 @@ class Streams:
         for pending in basis:
             try:
                 await pending.outcome
-            except (Conflict, Repeated):
+            except Busy:
+                raise
+            except Exception:  # whatever it was, it is for whoever decided that
                 return False
         return True
 

@@ -12,9 +12,9 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import bson
@@ -33,8 +33,8 @@ from bus.pending import Conflict, Pending, Repeated
 GROUP = 500
 """Decisions in one insert, at most."""
 
-GROUP_BYTES = 16 * 1024 * 1024
-"""Size of a group from which on nothing joins it. The driver would send one over 48 MB in parts,
+INSERT_BYTES = 16 * 1024 * 1024
+"""Size of an insert from which on nothing joins it. The driver would send one over 48 MB in parts,
 and after a failure of one part might go on with the next, behind positions that are rolled back."""
 
 LINGER = 0.002
@@ -59,12 +59,14 @@ class Writer:
         context: str,
         collection: Collection[dict[str, Any]],
         capacity: int,
+        encode: Callable[[Sequence[Pending]], None],
         settle: Callable[[list[Pending]], None],
         hear: Callable[[list[Document]], None],
     ) -> None:
         self._context = context
         self._collection = collection
         self._capacity = capacity
+        self._encode = encode
         self._settle = settle
         self._hear = hear
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
@@ -122,8 +124,7 @@ class Writer:
             if len(group) > 1:
                 time.sleep(LINGER)
             group = [first]
-            size = len(first.body)
-            while len(group) < GROUP and size < GROUP_BYTES:
+            while len(group) < GROUP:
                 try:
                     following = self._queue.get_nowait()
                 except queue.Empty:
@@ -132,7 +133,6 @@ class Writer:
                     yield group
                     return
                 group.append(following)
-                size += len(following.body)
             yield group
 
     def _write(self, group: list[Pending]) -> None:
@@ -142,6 +142,9 @@ class Writer:
         while todo := self._undecided(group):
             trouble = "what others wrote last is not confirmed by a majority"
             try:
+                if fresh := [pending for pending in todo if not pending.body]:
+                    self._encode(fresh)
+                    continue  # some may have failed, and others with them
                 if self._insert(todo):
                     pause = 0.001
                     continue
@@ -194,6 +197,7 @@ class Writer:
         if self._head is None:
             self._head = head_of(self._collection)
         first = self._head + 1
+        todo = fitting(todo)
         documents = [
             numbered(self._collection, position, pending.body)
             for position, pending in enumerate(todo, first)
@@ -270,6 +274,12 @@ class Writer:
                 pending.verdict = pending.commit(position)
             else:
                 pending.verdict = Repeated(position)
+
+
+def fitting(todo: list[Pending]) -> list[Pending]:
+    """As many of these decisions, from the first on, as one insert may have."""
+    sizes = accumulate(len(pending.body) for pending in todo)
+    return todo[: 1 + sum(1 for size in sizes if size < INSERT_BYTES)]
 
 
 def head_of(collection: Collection[dict[str, Any]]) -> int:

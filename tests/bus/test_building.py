@@ -44,7 +44,7 @@ def test_however_a_build_advances_it_is_the_fold_of_the_log(
         events = [Received(till=till, amount=position) for till in tills]
         recorded = tuple(Recorded(e, *w) for e, w in zip(events, writes, strict=True))
         meta = Meta("c", None, "system:test", None, None)
-        body = codec.document(f"c{position}", writes, recorded, now(), meta)
+        body = codec.document(f"c{position}", writes, recorded, now(), meta, {})
         database["log"].insert_one({"_id": position, **body})
         for till, event in zip(tills, events, strict=True):
             old = expected.get(till)

@@ -181,25 +181,60 @@ async def test_a_position_taken_by_another_writer_costs_nothing(
     assert dense(database)
 
 
-async def test_an_event_that_is_too_large_is_refused_before_anything_is_queued(
+async def test_an_event_that_is_too_large_is_refused_and_nothing_of_it_is_written(
     log: Log, database: Any
 ) -> None:
+    large = append(log, ("a", 1), note="x" * logs.MAX_EVENT_BYTES)
     with pytest.raises(TooLarge, match=r"tills\.Received"):
-        append(log, ("a", 1), note="x" * logs.MAX_EVENT_BYTES)
+        await soon(large.outcome)
 
     assert await committed(append(log, ("a", 1), note="x" * (logs.MAX_EVENT_BYTES - 1000))) == [1]
     assert len(whole(database)) == 1
 
 
-async def test_a_decision_that_is_too_large_is_refused_before_anything_is_queued(
+async def test_a_decision_that_is_too_large_is_refused_and_nothing_of_it_is_written(
     log: Log, database: Any
 ) -> None:
     many = [(str(n), 1) for n in range(20)]
+    large = append(log, *many, note="x" * 60_000)
     with pytest.raises(TooLarge, match="decision"):
-        append(log, *many, note="x" * 60_000)
+        await soon(large.outcome)
 
     assert await committed(append(log, *many[:15], note="x" * 60_000)) == [1]
     assert len(whole(database)) == 1
+
+
+async def test_a_decision_that_cannot_be_encoded_harms_no_other_of_its_group(
+    database: Any, open_log: OpenLog
+) -> None:
+    log = open_log(database, gate := Gate())
+    first = append(log, ("a", 1))
+    gate.reached()
+    odd = Recorded(Received(till="b", amount=2**70), "till-b", 1)
+    fails = log.append(asked(), (Write("till-b", 1),), [odd], ())
+    upon, beside = append(log, ("b", 2), after=(fails,)), append(log, ("c", 1))
+    gate.open()
+
+    with pytest.raises(OverflowError):
+        await soon(fails.outcome)
+    with pytest.raises(Conflict):
+        await soon(upon.outcome)
+    assert await committed(first, beside) == [1, 2]
+
+
+async def test_a_group_that_is_large_is_written_in_several_inserts(
+    database: Any, open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "INSERT_BYTES", 2000)
+    log = open_log(database, gate := Gate())
+    first = append(log, ("a", 1))
+    gate.reached()
+    group = [append(log, ("b", n), note="x" * 1000) for n in range(1, 8)]
+    gate.open()
+
+    assert await committed(first, *group) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert log.collection.groups == [1, 2, 2, 2, 1]
+    assert dense(database)
 
 
 async def test_a_full_queue_is_busy_and_what_is_in_it_is_written(

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from pymongo import MongoClient
 from bus.commits import Codec, Commit, Meta, Recorded, Write
 from bus.context import Context
 from bus.envelope import sealed as enveloped
-from bus.keyring import FETCHED, Keyring, KeyWanted, Nonces
+from bus.keyring import FETCHED, TRUSTED_FOR, Keyring, Nonces
 from bus.messages import Command, Event, Model, Personal
 from bus.personal import MARK
 from bus.platform import Platform
@@ -80,7 +81,8 @@ def keyring(mongo: MongoClient[dict[str, Any]], prefix: str) -> Keyring:
 
 def document(codec: Codec, event: Event) -> dict[str, Any]:
     recorded = (Recorded(event, "person-ada", 1),)
-    found = codec.document("cmd", (Write("person-ada", 1),), recorded, AT, META)
+    seals = codec.sealers(recorded)
+    found = codec.document("cmd", (Write("person-ada", 1),), recorded, AT, META, seals)
     return {"_id": 1, **bson.decode(bson.encode(found), bson.CodecOptions(tz_aware=True))}
 
 
@@ -90,7 +92,6 @@ def read(codec: Codec, stored: dict[str, Any]) -> Event:
 
 async def test_what_is_personal_is_sealed_and_opened_again(keyring: Keyring) -> None:
     codec = Codec((Moved,), keyring)
-    await keyring.provide("ada")
     stored = document(codec, MOVED)
     assert b"CANARY" not in bson.encode(stored)
     data = stored["events"][0]["data"]
@@ -102,7 +103,6 @@ async def test_what_is_personal_is_sealed_and_opened_again(keyring: Keyring) -> 
 
 async def test_the_same_words_sealed_twice_look_different(keyring: Keyring) -> None:
     codec = Codec((Moved,), keyring)
-    await keyring.provide("ada")
     one, other = (document(codec, MOVED)["events"][0]["data"]["home"] for _ in range(2))
     assert one != other
 
@@ -123,7 +123,6 @@ def test_no_nonce_is_given_twice_whichever_thread_or_child_takes_it() -> None:
 async def test_another_process_opens_it_with_the_key_in_the_database(
     keyring: Keyring, mongo: MongoClient[dict[str, Any]], prefix: str
 ) -> None:
-    await keyring.provide("ada")
     stored = document(Codec((Moved,), keyring), MOVED)
     another = Codec((Moved,), Keyring(mongo[f"{prefix}_personal"]))
     another.prepare([stored])
@@ -132,7 +131,6 @@ async def test_another_process_opens_it_with_the_key_in_the_database(
 
 async def test_without_its_key_it_is_erased_and_the_rest_stays(keyring: Keyring) -> None:
     codec = Codec((Moved,), keyring)
-    await keyring.provide("ada")
     stored = document(codec, MOVED)
     assert await keyring.renew("ada")
     assert read(codec, stored) == MOVED  # the old key is there until it is deleted
@@ -142,22 +140,29 @@ async def test_without_its_key_it_is_erased_and_the_rest_stays(keyring: Keyring)
 
 async def test_what_is_sealed_after_a_renewal_outlives_the_old_key(keyring: Keyring) -> None:
     codec = Codec((Moved,), keyring)
-    await keyring.provide("ada")
     await keyring.renew("ada")
-    await keyring.provide("ada")
     stored = document(codec, MOVED)
     await keyring.delete_old("ada")
     assert read(codec, stored) == MOVED
 
 
 async def test_nothing_is_sealed_with_a_key_that_was_not_looked_at_lately(
-    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+    keyring: Keyring,
+    mongo: MongoClient[dict[str, Any]],
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await keyring.provide("ada")
-    keyring.sealer("ada")
-    monkeypatch.setattr("bus.keyring.time.monotonic", lambda: float("inf"))
-    with pytest.raises(KeyWanted):
-        keyring.sealer("ada")
+    codec, other = Codec((Moved,), keyring), Keyring(mongo[f"{prefix}_personal"])
+    document(codec, MOVED)
+    await other.renew("ada")  # by another process, which nobody here hears of
+    trusted = document(codec, MOVED)
+    now = time.monotonic()
+    monkeypatch.setattr("bus.keyring.time.monotonic", lambda: now + TRUSTED_FOR + 1)
+    looked_up = document(codec, MOVED)
+    await other.delete_old("ada")
+    codec.prepare([trusted, looked_up])
+    keyring.forget()
+    assert [read(codec, each) for each in (trusted, looked_up)] == [ERASED, MOVED]
 
 
 async def test_nobody_to_forget_is_no_news(keyring: Keyring) -> None:
@@ -169,16 +174,15 @@ async def test_many_who_want_a_new_key_at_once_on_two_processes_get_the_same(
 ) -> None:
     other = Keyring(mongo[f"{prefix}_personal"])
     names = [f"p{number}" for number in range(50)]
-    await asyncio.gather(*(ring.provide(name) for name in names for ring in (keyring, other)))
+    rings = [ring for _ in range(5) for ring in (keyring, other)]
+    seals, *_ = await asyncio.gather(*(asyncio.to_thread(ring.sealers, names) for ring in rings))
     assert mongo[f"{prefix}_personal"]["keys"].count_documents({}) == 50
     for name in names:
-        opened = other.open(keyring.sealer(name)(name.encode()))
-        assert opened == name.encode()
+        assert other.open(seals[name](name.encode())) == name.encode()
 
 
 async def test_tampered_bytes_are_no_event(keyring: Keyring) -> None:
     codec = Codec((Moved,), keyring)
-    await keyring.provide("ada")
     stored = document(codec, MOVED)
     data = stored["events"][0]["data"]
     data["home"] = data["home"][:-1] + bytes([data["home"][-1] ^ 1])

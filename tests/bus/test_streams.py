@@ -148,6 +148,27 @@ async def test_a_refusal_based_on_what_failed_is_no_refusal(real: Any, open_log:
     assert await streams.load(tills("a")) == (Till(0, (5, 5)), 4)
 
 
+async def test_a_refusal_based_on_what_was_too_large_is_made_again_and_gets_its_own_error(
+    real: Any, open_log: OpenLog
+) -> None:
+    await put(Streams(open_log(real)), "a", 1)
+    streams = Streams(open_log(real, gate := Gate()))
+    await streams.load(tills("a"))
+    first = await queued(streams, put(streams, "b", 1))
+    large = [Received(till="a", amount=1, note="x" * 100_000)]
+    fails = await queued(streams, streams.decide(tills("a"), lambda _: large, asked("a")))
+    refused = await queued(streams, take(streams, "a", 5))
+    gate.open()
+
+    with pytest.raises(TooLarge):
+        await soon(fails)
+    with pytest.raises(Refused) as error:
+        await soon(refused)
+    assert not isinstance(error.value, TooLarge)
+    assert (await soon(first)).commit is not None
+    assert await streams.load(tills("a")) == (Till(1, (1,)), 1)
+
+
 async def test_nothing_to_do_waits_for_what_it_was_based_on(real: Any, open_log: OpenLog) -> None:
     streams = Streams(open_log(real, gate := Gate()))
     await streams.load(tills("a"))

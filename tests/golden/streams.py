@@ -160,7 +160,7 @@ def stored(sort: Sort, history: Sequence[Event]) -> list[Mapping[str, Any]]:
     """Events as MongoDB gives them back."""
     recorded = tuple(Recorded(event, "s", 1) for event in history)
     meta = Meta("c", None, "system:storefold", None, None)
-    commit = Codec(sort.events).document("c", (Write("s", 1),), recorded, WRITTEN, meta)
+    commit = Codec(sort.events).document("c", (Write("s", 1),), recorded, WRITTEN, meta, {})
     read: dict[str, Any] = bson.decode(bson.encode(commit), CodecOptions(tz_aware=True))
     return [{"type": event["type"], "data": event["data"]} for event in read["events"]]
 
