@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.golden.shapes import SHAPES
-from tests.golden.streams import FOLDER, SORTS, load, replayed
+from tests.golden.streams import FOLDER, SORTS, folded, load, replayed
 
 FILES = sorted(FOLDER.glob("*/*.json"))
 
@@ -52,6 +52,23 @@ def test_every_event_stands_in_a_golden_stream(name: str) -> None:
         for event in load(path)["events"]
     }
     assert {event.type_name for event in SORTS[name].events} <= written
+
+
+KEPT = {name: sort for name, sort in SORTS.items() if sort.kind.shape is not None}
+KEPT_FILES = [path for path in FILES if path.parent.name in KEPT]
+
+
+@pytest.mark.parametrize("path", KEPT_FILES, ids=lambda path: path.stem)
+def test_a_state_that_is_kept_comes_back_as_it_was(path: Path) -> None:
+    sort = KEPT[path.parent.name]
+    shape, state = sort.kind.shape, folded(sort, load(path)["events"])
+    assert shape is not None
+    assert shape.load(shape.dump(state)) == state
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_nothing_that_is_kept_is_about_anybody(name: str) -> None:
+    assert not [event for event in KEPT[name].events if event.whose]
 
 
 def test_what_no_longer_agrees_is_noticed() -> None:

@@ -26,6 +26,7 @@ from bus.keyring import Keyring
 from bus.messages import Busy, Event, TooLarge, now
 from bus.mongo import Document, durable
 from bus.pending import Pending
+from bus.snapshots import Snapshots
 from bus.tracing import recorder
 from bus.writer import Writer, head_of
 
@@ -50,6 +51,7 @@ class Log:
         self.context = context
         self.codec = Codec(events, keyring)
         self.collection: Collection[dict[str, Any]] = durable(database["log"])
+        self.snapshots = Snapshots(database)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix=f"{context}-log")
         self._capacity = capacity
         self._on_commits: Callable[[list[Commit]], None] = lambda commits: None
@@ -89,6 +91,7 @@ class Log:
         writer, self._writer = self._writer, None
         if writer is not None:
             await self.run(writer.stop)
+        await self.snapshots.close()
         await asyncio.to_thread(self._threads.shutdown)
 
     async def run(self, work: Callable[[], T]) -> T:

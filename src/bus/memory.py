@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from bus.commits import Commit
 from bus.messages import Event
 from bus.pending import Conflict, Pending
+from bus.snapshots import EVERY, Shape, Snapshots
 
 S = TypeVar("S")
 
@@ -25,10 +26,11 @@ Read = Callable[[str, int], Awaitable[list[tuple[Event, int]]]]
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S]):
     """A kind of stream: what its names begin with, and how an event changes its state (`None`: no
-    stream yet)."""
+    stream yet). Streams that grow long have a shape, in which snapshots of them are kept."""
 
     prefix: str
     evolve: Callable[[S | None, Any], S]
+    shape: Shape[S] | None = None
 
     def __call__(self, id: str) -> Stream[S]:
         return Stream(f"{self.prefix}-{id}", self)
@@ -51,14 +53,15 @@ class Loaded(NamedTuple, Generic[S]):
 class Warm:
     """A stream's state in memory, as it will be when all that is queued is written."""
 
-    __slots__ = ("basis", "evolve", "least", "stands", "state", "version")
+    __slots__ = ("basis", "kept", "kind", "least", "stands", "state", "version")
 
-    def __init__(self, stands: Loaded[Any], evolve: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, stands: Loaded[Any], kind: Kind[Any], kept: int = 0) -> None:
         self.state, self.version = stands
         self.basis: Pending | None = None  # the last queued decision that wrote it
         self.stands = stands  # as it is in the log, as far as this process has heard
         self.least = 0  # the version that it has there at least
-        self.evolve = evolve
+        self.kind = kind
+        self.kept = kept  # the version of the last snapshot
 
     @property
     def outdated(self) -> bool:
@@ -74,7 +77,7 @@ class Warm:
         try:
             for happened in commit.events:
                 if happened.stream == name:
-                    state = self.evolve(state, happened.event)
+                    state = self.kind.evolve(state, happened.event)
         except Exception:
             return  # whoever asks will read it, and be told
         self.stands = Loaded(state, version)
@@ -119,8 +122,9 @@ class Memory:
     Bounded; but what is queued stays, for state read from the log would not know of it yet.
     """
 
-    def __init__(self, read: Read, limit: int) -> None:
+    def __init__(self, read: Read, snapshots: Snapshots, limit: int) -> None:
         self._read = read
+        self._snapshots = snapshots
         self._limit = limit
         self._kept: OrderedDict[str, Warm] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Warm]] = {}
@@ -148,9 +152,7 @@ class Memory:
             found = {stream.name: self._touched(stream.name) for stream in streams}
             missing = [s for s in streams if found[s.name] is None and s != new]
             if not missing:
-                return {
-                    s.name: found[s.name] or Warm(Loaded(None, 0), s.kind.evolve) for s in streams
-                }
+                return {s.name: found[s.name] or Warm(Loaded(None, 0), s.kind) for s in streams}
             await asyncio.gather(*map(self.one, missing))
 
     def keep(self, name: str, warm: Warm) -> None:
@@ -173,6 +175,7 @@ class Memory:
         for name, version in commit.writes:
             if (warm := self._kept.get(name)) is not None:
                 warm.hear(name, version, commit)
+                self._snapshot(name, warm)
             if name in self._seen:
                 self._seen[name] = max(version, self._seen[name])
 
@@ -187,6 +190,7 @@ class Memory:
         for name, version in pending.writes:
             if (warm := self._kept.get(name)) is not None:
                 warm.settle(pending, name, version, states[name])
+                self._snapshot(name, warm)
 
     def _touched(self, name: str) -> Warm | None:
         warm = self._kept.get(name)
@@ -199,8 +203,12 @@ class Memory:
         """Read a stream from where its state is known, which may be from the beginning."""
         known = self._kept.get(stream.name)
         state, version = known.stands if known is not None else (None, 0)
+        kept = known.kept if known is not None else 0
         self._seen[stream.name] = 0
         try:
+            if known is None and stream.kind.shape is not None:
+                state, version = await self._snapshots.find(stream.name, stream.kind.shape)
+                kept = version
             while True:
                 for event, at in await self._read(stream.name, version):
                     state, version = stream.kind.evolve(state, event), at
@@ -210,9 +218,17 @@ class Memory:
             del self._seen[stream.name]
         warm = self._touched(stream.name)
         if warm is None or warm.version < version:  # else it was heard of meanwhile
-            warm = Warm(Loaded(state, version), stream.kind.evolve)
+            warm = Warm(Loaded(state, version), stream.kind, kept)
             self.keep(stream.name, warm)
+            self._snapshot(stream.name, warm)
         return warm
+
+    def _snapshot(self, name: str, warm: Warm) -> None:
+        """Keep how a stream stands in the log, when it has gone far enough since the last time."""
+        shape, (state, version) = warm.kind.shape, warm.stands
+        if shape is not None and version - warm.kept >= EVERY:
+            warm.kept = version
+            self._snapshots.keep(name, shape, state, version)
 
 
 def replayed(stream: Stream[S], history: Iterable[Commit]) -> Iterator[tuple[int, Loaded[S]]]:

@@ -49,7 +49,7 @@ class Streams:
 
     def __init__(self, log: Log, *, warm: int = WARM) -> None:
         self.log = log
-        self._memory = Memory(log.stream, warm)
+        self._memory = Memory(log.stream, log.snapshots, warm)
         self._watched: dict[str, set[asyncio.Future[None]]] = {}
         self._outgrown = Batch(self._outgrown_many)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bus.envelope import Envelope
 from bus.messages import Event, NotFound, now
+from bus.snapshots import Shape
 from bus.streams import Happening, Kind, States, Stream, Streams
 from catalog import item, reservation, shipping
 from catalog import stock as rules
@@ -39,7 +40,7 @@ from catalog.stock_commands import (
     StockLevel,
 )
 
-items = Kind("sku", item.evolve)
+items = Kind("sku", item.evolve, Shape(Item))
 reservations = Kind("reservation", reservation.evolve)
 
 

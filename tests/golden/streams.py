@@ -149,11 +149,16 @@ SORTS: Mapping[str, Sort] = {
 
 def replayed(sort: Sort, stored: Sequence[Mapping[str, Any]]) -> Any:
     """What is shown when stored events are read and folded as the log's are."""
+    return sort.shown(folded(sort, stored))
+
+
+def folded(sort: Sort, stored: Sequence[Mapping[str, Any]]) -> Any:
+    """The state that stored events lead to."""
     codec = Codec(sort.events)
     state: Any = None
     for event in stored:
         state = sort.kind.evolve(state, codec.event(event["type"], event["data"]))
-    return sort.shown(state)
+    return state
 
 
 def stored(sort: Sort, history: Sequence[Event]) -> list[Mapping[str, Any]]:
