@@ -90,7 +90,7 @@ async def measure(on: Machine, names: list[str], *, quick: bool) -> list[Result]
         found += await slow.measure(on, rounds=rounds, seconds=2 * seconds)
     if "checks" in names:
         stderr.print("checks: all of them, beside none")
-        found += await checks.measure(on, rounds=rounds, seconds=seconds)
+        found += await checks.measure(on, rounds=rounds)
     return found
 
 

@@ -4,6 +4,7 @@ personal, metrics, places in traces, and what the log knows of what is under way
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 
 from bench.client import Answer, press
 from bench.orders import Orders
@@ -13,67 +14,84 @@ from bench.surface import CONNECTIONS, WARM, drained
 
 SIDES = {"shop": (SHOP,), "unchecked": (sys.executable, "-m", "bench.unchecked")}
 
-MORE_ROUNDS = 4
-"""What is looked for is small, so it takes more rounds than others to see it."""
+SLICES, SECONDS = 4, 2.0
+"""Slices for each round of others, and the seconds of one: what is looked for is small, so it takes
+many to see it."""
 
 AT_LEAST = 0.85
 
 WARM_UP = 4.0
-"""Seconds until a fresh process has read the streams that every order needs, and places as many as
-it can."""
+"""Seconds until a process that knows nothing yet places as many as it can."""
 
 
-async def measure(on: Machine, *, rounds: int, seconds: float) -> list[Result]:
-    """Orders that are placed a second, and that a second of the processor places and sees through,
-    beside the same shop with no checks. (How many a second hangs on what else the machine does.)"""
-    orders = Orders(on.key)
-    rates = {side: Series(side) for side in SIDES}
-    efforts = {side: Series(side) for side in SIDES}
-    for number in range(rounds + MORE_ROUNDS):
-        for side in list(SIDES) if number % 2 else reversed(SIDES):  # A B B A
-            with on.process(*SIDES[side], "serve", "--port", "0") as address:
-                rate, effort = await _pressed(on, address, orders, seconds)
-            rates[side].values.append(rate)
-            efforts[side].values.append(effort)
-    return [
-        Result(
-            f"{name}, all checks beside none",
-            unit,
-            series["shop"],
-            series["unchecked"],
-            at_least=AT_LEAST,
-        )
-        for name, unit, series in (
-            ("orders placed, 32 connections", "/s", rates),
-            ("orders placed and seen through", "/CPU s", efforts),
-        )
-    ]
+class Side:
+    """A shop that runs, with orders to place in it."""
 
+    def __init__(self, name: str, on: Machine, address: str) -> None:
+        self._on = on
+        self._address = address
+        self._orders = Orders(on.key)
+        self._placed = 0
+        self.rates, self.efforts = Series(name), Series(name)
 
-async def _pressed(
-    on: Machine, address: str, orders: Orders, seconds: float
-) -> tuple[float, float]:
-    """Orders placed a second, and for each second of CPU, with all that follows from them."""
-    placed = 0
+    async def warm(self) -> None:
+        """Have all read and loaded that is read and loaded once."""
+        await self._press(WARM_UP)
 
-    def is_placed(answer: Answer) -> bool:
-        nonlocal placed
-        placed += answer.status == 201
-        return answer.status == 201
+    async def measure(self) -> None:
+        """Orders placed a second, and for each second of CPU, with all that follows from them."""
+        placed, before = self._placed, self._on.cpu()
+        self.rates.values.append(await self._press(SECONDS))
+        self.efforts.values.append((self._placed - placed) / (self._on.cpu() - before))
 
-    async def press_for(seconds: float) -> float:
+    async def _press(self, seconds: float) -> float:
         load = await press(
-            [address],
-            orders.shop,
-            is_placed,
+            [self._address],
+            self._orders.shop,
+            self._is_placed,
             connections=CONNECTIONS,
             seconds=seconds,
             warm=WARM,
         )
-        await drained(address, orders)
+        await drained(self._address, self._orders)
         return load.rate
 
-    await press_for(WARM_UP)
-    placed, before = 0, on.cpu()
-    rate = await press_for(seconds)
-    return rate, placed / (on.cpu() - before)
+    def _is_placed(self, answer: Answer) -> bool:
+        self._placed += answer.status == 201
+        return answer.status == 201
+
+
+async def measure(on: Machine, *, rounds: int) -> list[Result]:
+    """Orders that are placed a second, and that a second of the processor places and sees through,
+    beside the same shop with no checks: two shops that run side by side, one at work at a time."""
+    with ExitStack() as stack:
+        sides = []
+        for name, command in SIDES.items():
+            at = on.beside(name)
+            key = at.key  # there are goods before there is a shop to sell them
+            assert key
+            address = stack.enter_context(at.process(*command, "serve", "--port", "0"))
+            sides.append(Side(name, at, address))
+        for side in sides:
+            await side.warm()
+        for number in range(rounds * SLICES):
+            for side in sides if number % 2 else reversed(sides):  # A B B A
+                await side.measure()
+    shop, unchecked = sides
+    placed, seen_through = "orders placed, 32 connections", "orders placed and seen through"
+    return [
+        Result(
+            f"{placed}, all checks beside none",
+            "/s",
+            shop.rates,
+            unchecked.rates,
+            at_least=AT_LEAST,
+        ),
+        Result(
+            f"{seen_through}, all checks beside none",
+            "/CPU s",
+            shop.efforts,
+            unchecked.efforts,
+            at_least=AT_LEAST,
+        ),
+    ]

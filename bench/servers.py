@@ -23,11 +23,12 @@ READY_WITHIN = 60.0
 class Machine:
     """A MongoDB and a Redis in a folder that goes away, and what runs on them."""
 
-    def __init__(self, folder: Path, servers: embedded.Servers) -> None:
+    def __init__(self, folder: Path, servers: embedded.Servers, prefix: str = "shop") -> None:
         assert servers.mongodb_url is not None
         assert servers.redis_url is not None
         self.mongodb_url = servers.mongodb_url
         self.redis_url = servers.redis_url
+        self._servers = servers
         self._running: list[subprocess.Popen[bytes]] = []
         self._folder = folder
         self._environment = {
@@ -35,9 +36,14 @@ class Machine:
             "PYTHONPATH": os.pathsep.join(filter(None, (*sys.path, str(Path.cwd())))),
             "SHOP_DATA_DIR": str(folder / "data"),
             "SHOP_MONGODB_URL": servers.mongodb_url,
+            "SHOP_MONGODB_PREFIX": prefix,
             "SHOP_REDIS_URL": servers.redis_url,
             "SHOP_RATE_LIMIT": "1000000/second",  # counted as ever, and not met by a single client
         }
+
+    def beside(self, prefix: str) -> Machine:
+        """Another shop on the same servers: what runs there is counted apart."""
+        return Machine(self._folder, self._servers, prefix)
 
     @contextmanager
     def process(self, *command: str) -> Iterator[str]:
