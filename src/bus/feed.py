@@ -48,6 +48,7 @@ class Feed:
         self._fetch = fetch
         self._read_head = head
         self._tail: dict[int, Commit] = {}  # the last of them, by position
+        self._events: dict[int, int] = {}  # how many there were, from the start to each of them
         self._early: dict[int, Commit] = {}  # those that came before one that stands before them
         self._windows: dict[int, asyncio.Task[list[Commit]]] = {}  # the past, by where it begins
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
@@ -59,6 +60,7 @@ class Feed:
     async def start(self) -> None:
         """Begin at the log's present end."""
         self.head = await self._read_head()
+        self._events[self.head] = 0
         self._task = asyncio.create_task(self._look_out(), name=f"feed:{self.context}")
 
     async def stop(self) -> None:
@@ -118,6 +120,17 @@ class Feed:
             return None
         return next((each.at for each in window.result() if each.position == position), None)
 
+    def events(self, behind: int) -> int:
+        """How many events the log has behind a position: counted as far as memory goes back, and
+        before that as many for each commit as there are on average."""
+        if behind >= self.head or not self._events:
+            return max(self.head - behind, 0)
+        oldest, before = next(iter(self._events.items()))
+        if behind >= oldest:
+            return self._events[self.head] - self._events[behind]
+        counted, commits = self._events[self.head] - before, self.head - oldest
+        return counted + round((oldest - behind) * (counted / commits if commits else 1))
+
     def _window(self, start: int) -> asyncio.Task[list[Commit]]:
         """The chunk of commits behind a position, fetched once for all who ask."""
         window = self._windows.pop(start, None)
@@ -146,9 +159,13 @@ class Feed:
             self._early.clear()  # whatever is missing has been missing for long: fetch it all
 
     def _extend(self, commits: Sequence[Commit]) -> None:
+        events = self._events.get(self.head, 0)
         for commit in commits:
+            events += len(commit.events)
             self._tail[commit.position] = commit
-            self._tail.pop(commit.position - KEPT, None)
+            self._events[commit.position] = events
+            for kept in (self._tail, self._events):
+                kept.pop(commit.position - KEPT, None)
         self.head = commits[-1].position
         news, self._news = self._news, asyncio.Event()
         news.set()

@@ -69,9 +69,9 @@ EVENTS = Counter(
     registry=REGISTRY,
 )
 
-LAG_COMMITS = Gauge(
-    "storefold_reader_lag_commits",
-    "Commits, each of one event or a few, that wait for a reader in the partitions held here",
+LAG_EVENTS = Gauge(
+    "storefold_reader_lag_events",
+    "Events of the log that wait for a reader in the partitions held here",
     ["reader"],
     registry=REGISTRY,
     multiprocess_mode="livemax",

@@ -28,7 +28,7 @@ from bus.leases import Leases
 from bus.messages import Command, Event, Request, new_id
 from bus.metrics import (
     BREAKER_OPEN,
-    LAG_COMMITS,
+    LAG_EVENTS,
     LAG_SECONDS,
     PARKED,
     PARTITIONS_HELD,
@@ -200,7 +200,7 @@ class Platform:
         for context in self.contexts.values():
             QUEUE.labels(context.name).set(context.log.waiting)
         for reader in self.readers:
-            LAG_COMMITS.labels(reader.name).set(reader.lag)
+            LAG_EVENTS.labels(reader.name).set(reader.events_waiting)
             LAG_SECONDS.labels(reader.name).set(reader.late)
             PARTITIONS_HELD.labels(reader.name).set(len(reader.held))
             STUCK.labels(reader.name).set(bool(reader.fault) or reader.stopped)

@@ -98,6 +98,11 @@ class Reader:
         return max(self.feed.head - min(done), 0) if done else 0
 
     @property
+    def events_waiting(self) -> int:
+        """The events of these commits, whether this reader wants them or not."""
+        return self.feed.events(self.feed.head - self.lag)
+
+    @property
     def late(self) -> float:
         """Seconds for which the oldest of them has waited, as far as it is in memory."""
         waits = self.feed.since(self.feed.head - lag + 1) if (lag := self.lag) else None

@@ -24,7 +24,7 @@ from shop import atlas
 from shop import standing as work
 from shop.figures import OVERDUE, STUCK, stuck
 from shop.running import assembled
-from shop.settings import Settings, listing
+from shop.settings import Settings, listing, strangers
 from shop.webhooks.endpoint import FAILING, GONE
 from shop.webhooks.notices import Notices
 from shop.webhooks.registry import Registry
@@ -65,6 +65,10 @@ class Finding(NamedTuple):
 def examine(settings: Settings) -> list[Finding]:
     """Look at settings, servers and every context's work. Changes nothing."""
     findings = [Finding("ok", name, value) for name, value in listing(settings)]
+    findings += [
+        Finding("look", name, what, "correct its name, or leave it out")
+        for name, what in strangers().items()
+    ]
     mongo = _mongo(settings)
     findings += [mongo, _redis(settings)]
     if settings.jwt_jwks is not None:

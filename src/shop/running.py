@@ -7,15 +7,19 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import structlog
+
 from bus.dispatch import Bus
 from bus.leases import free_all
 from bus.mongo import connect
 from bus.platform import Platform
 from shop import embedded, logs
 from shop.container import Shop
-from shop.settings import Settings, load
+from shop.settings import Settings, load, strangers
 
 R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
 
 
 class Running:
@@ -50,6 +54,8 @@ def located(*, stay: bool = False) -> Iterator[Settings]:
     the end."""
     settings = load()
     logs.set_up(settings.log_level)
+    if stay and (unknown := strangers()):
+        log.warning("settings.unknown", variables=unknown)
     with embedded.servers(
         settings.data_dir,
         mongodb=settings.mongodb_url is None,

@@ -1,13 +1,16 @@
 """What an operator can set, from `SHOP_*` variables or a `.env` file."""
 
+import os
 import re
 from datetime import timedelta
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import limits
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,6 +30,9 @@ from shop import addresses, lengths
 from shop.tariff_files import tariffs_of
 
 _PREFIX = "SHOP_"
+
+_ELSEWHERE = {"SHOP_URL"}
+"""Variables that stand in for an option of one command."""
 
 OFF = "off"
 
@@ -253,6 +259,21 @@ def listing(settings: Settings) -> list[tuple[str, str]]:
         (_variable(name), "unset" if value is None else _masked(name, str(value)))
         for name, value in settings
     ]
+
+
+def strangers() -> dict[str, str]:
+    """Variables that begin as settings do and are none, each with what may be the matter. (They do
+    no harm: whoever names a service `shop` in Kubernetes has some.)"""
+    known = {_variable(name) for name in Settings.model_fields} | _ELSEWHERE
+    set_somewhere = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    found = {}
+    for name in sorted(set_somewhere - known):
+        if name.startswith(_PREFIX):
+            meant = "".join(
+                f"; is {near} meant?" for near in get_close_matches(name, known, 1, 0.85)
+            )
+            found[name] = f"no setting of this release{meant}"
+    return found
 
 
 def _variable(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -138,6 +139,23 @@ async def test_nobody_reads_past_a_hole(
     logged.hole = None
 
     assert positions(await soon(waits)) == [2, 3]
+
+
+async def test_events_behind_a_position_are_counted_as_far_as_memory_goes(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "KEPT", 3)
+    start = feed.head
+    assert (feed.events(start), feed.events(start - 2)) == (0, 2)  # one each, for all that is known
+    two = [
+        replace(each, events=each.events * 2) for each in map(commit, range(start + 1, start + 4))
+    ]
+    feed.push(two)
+    assert [feed.events(start + n) for n in range(4)] == [6, 4, 2, 0]
+    feed.push([commit(start + 4)])
+    assert [feed.events(start + n) for n in range(5)] == [6, 5, 3, 1, 0]
+    assert feed.events(start - 3) == 11
+    assert feed.events(start + 9) == 0
 
 
 async def test_a_ring_makes_it_look(feed: Feed, logged: Logged) -> None:

@@ -68,7 +68,7 @@ async def test_it_needs_no_key_and_is_text_or_openmetrics(shop: Running) -> None
     assert open_.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     read: Any = openmetrics.text_string_to_metric_families
     assert {family.name for family in read(open_.text)} == names
-    assert {"storefold_http_requests", "storefold_reader_lag_commits"} <= names
+    assert {"storefold_http_requests", "storefold_reader_lag_events"} <= names
     assert {"process_resident_memory_bytes", "storefold_build_info"} <= names
     assert "_created" not in plain.text
 

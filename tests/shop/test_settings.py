@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.settings import BadSettings, listing, load
+from shop.settings import BadSettings, listing, load, strangers
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,22 @@ def test_a_shop_with_nothing_configured_has_every_setting() -> None:
     assert settings.currency == "EUR"
     assert settings.transport == "inprocess"
     assert settings.order_expiry == settings.reservation_ttl == timedelta(minutes=30)
+
+
+def test_what_is_no_setting_is_told_with_what_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert strangers() == {}
+    monkeypatch.setenv("SHOP_MONGO_URL", "mongodb://db")
+    monkeypatch.setenv("SHOP_PORT", "tcp://10.0.0.1:8000")  # as Kubernetes sets for a service
+    monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:8000")  # an option of `shop drive`
+    monkeypatch.setenv("SHOPPER", "ada")
+    (tmp_path / ".env").write_text("SHOP_CURRENCY=CHF\nSHOP_CURENCY=EUR\n")
+    assert strangers() == {
+        "SHOP_CURENCY": "no setting of this release; is SHOP_CURRENCY meant?",
+        "SHOP_MONGO_URL": "no setting of this release; is SHOP_MONGODB_URL meant?",
+        "SHOP_PORT": "no setting of this release",
+    }
 
 
 def test_the_default_tariff_is_the_designs() -> None:
