@@ -17,7 +17,7 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from bus.messages import now
+from bus.messages import Busy, now
 from bus.mongo import Document, durable
 from bus.personal import ID_BYTES, MARK, Seal, id_of
 from bus.tasks import in_thread
@@ -62,19 +62,24 @@ class Keyring:
         self._collection.create_index([("old.id", ASCENDING)], sparse=True)
 
     def sealers(self, whose: Collection[str]) -> dict[str, Seal]:
-        """What seals for each of these persons; who has no key gets one. Blocks."""
+        """What seals for each of these persons; who has no key gets one. Blocks; raises `Busy` when
+        the answer came too late to be trusted, or is not a majority's yet."""
         keys = {each: key for each in whose if (key := self._sealing.get(each)) is not None}
         if old := [e for e in whose if e not in keys or time.monotonic() > keys[e].until]:
             keys |= self._fetch(old)
+        at = time.monotonic()
+        if any(each not in keys or at > keys[each].until for each in whose):
+            raise Busy("the keys that seal what is personal cannot be looked up in time")
         return {each: sealing(key) for each, key in keys.items()}
 
     def open(self, sealed: bytes) -> bytes | None:
         """What was sealed; `None` when its key is gone. Blocks where the key is not at hand; raises
         `ValueError` for what was tampered with."""
         id, rest = id_of(sealed), sealed[len(MARK) + ID_BYTES :]
-        if id not in self._opening:
-            self.prepare({id})
-        key = self._opening.get(id)
+        try:
+            key = self._opening[id]
+        except KeyError:
+            key = self._look_up([id])[id]
         if key is None:
             return None
         try:
@@ -84,14 +89,17 @@ class Keyring:
 
     def prepare(self, ids: Collection[bytes]) -> None:
         """Have the keys at hand that opening needs, all in one look. Blocks."""
-        wanted = [id for id in ids if id not in self._opening]
-        if not wanted:
-            return
+        if wanted := [id for id in ids if id not in self._opening]:
+            self._look_up(wanted)
+
+    def _look_up(self, wanted: list[bytes]) -> dict[bytes, bytes | None]:
         found = self._collection.find(
             {"$or": [{"id": {"$in": wanted}}, {"old.id": {"$in": wanted}}]}
         )
         keys = {key["id"]: key["key"] for each in found for key in (each, *each.get("old", ()))}
-        self._keep(self._opening, {id: keys.get(id) for id in wanted})
+        opening = {id: keys.get(id) for id in wanted}
+        self._keep(self._opening, opening)
+        return opening
 
     def forget(self) -> None:
         """Look at every key again before it is used again."""

@@ -42,7 +42,8 @@ APPEND_BATCH = Histogram(
 APPENDS = Counter(
     "storefold_appends",
     "Decisions brought to an end by a log's writer: committed, conflict (another was faster: it is"
-    " made again), repeated (it stood there already), failed (the log could not be written)",
+    " made again), repeated (it stood there already), refused (it cannot be stored), failed (the"
+    " log could not be written)",
     ["context", "outcome"],
     registry=REGISTRY,
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bus.commits import Commit, Meta, Recorded, Write
+from bus.messages import Busy
 
 
 class Conflict(Exception):
@@ -80,8 +81,10 @@ class Pending:
                 return "conflict"
             case Repeated():
                 return "repeated"
-            case _:
+            case Busy():
                 return "failed"
+            case _:
+                return "refused"
 
     @property
     def failed(self) -> bool:

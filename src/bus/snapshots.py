@@ -15,15 +15,18 @@ from functools import cached_property, partial
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ReplaceOne
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
+from bus.faults import told
 from bus.mongo import Document, durable
 from bus.tasks import ended, in_thread
 
 S = TypeVar("S")
+
+log = structlog.get_logger(__name__)
 
 EVERY = 100
 """Versions of a stream from one snapshot of it to the next."""
@@ -75,17 +78,25 @@ class Snapshots:
 
     def __init__(self, database: Database[Document]) -> None:
         self._collection = durable(database["snapshots"])
+        self._log = durable(database["log"])
         self._due: dict[str, Snapshot] = {}
         self._writing: asyncio.Task[None] | None = None
 
     async def find(self, stream: str, shape: Shape[S]) -> tuple[S | None, int]:
-        """A state that the stream has been in, and the version; `None` and 0 where none is kept."""
-        wanted = {"_id": stream, "stamp": shape.stamp}
-        found = await in_thread(lambda: self._collection.find_one(wanted))
+        """A state that the stream has been in, and the version; `None` and 0 where none is kept, or
+        none that the log has come to: it may have been restored without its snapshots."""
+        found = await in_thread(lambda: self._found(stream, shape.stamp))
         if found is not None:
-            with suppress(ValidationError):
-                return shape.load(found["state"]), int(found["version"])
+            with suppress(ValidationError, KeyError):
+                return shape.load(found["state"]), found["version"]
         return None, 0
+
+    def _found(self, stream: str, stamp: str) -> Document | None:
+        found = self._collection.find_one({"_id": stream, "stamp": stamp})
+        if found is None:
+            return None
+        write = {"stream": stream, "version": found["version"]}
+        return found if self._log.find_one({"writes": {"$elemMatch": write}}, {"_id": 1}) else None
 
     def keep(self, stream: str, shape: Shape[S], state: S, version: int) -> None:
         """Keep a state that is committed, in a moment. If nothing comes of it, the next one will
@@ -101,8 +112,10 @@ class Snapshots:
     async def _write(self) -> None:
         while self._due:
             due, self._due = self._due, {}
-            with suppress(PyMongoError):
+            try:
                 await in_thread(partial(self._replace, due))
+            except Exception as error:  # the next one will do
+                log.warning("snapshots.not_kept", streams=len(due), error=told(error))
 
     def _replace(self, due: Mapping[str, Snapshot]) -> None:
         writes = [snapshot.replace(stream) for stream, snapshot in due.items()]

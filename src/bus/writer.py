@@ -72,7 +72,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
         self._latency = APPEND_SECONDS.labels(context)
         self._batch = APPEND_BATCH.labels(context)
-        from_zero(APPENDS, context, last=("committed", "conflict", "repeated", "failed"))
+        from_zero(APPENDS, context, last=("committed", "conflict", "repeated", "refused", "failed"))
         from_zero(UNCERTAIN, last=(context,))
         self._head: int | None = None
         self._taken: set[tuple[str, int]] = set()  # what others wrote last, as far as it is known

@@ -220,6 +220,7 @@ async def test_a_decision_that_cannot_be_encoded_harms_no_other_of_its_group(
     with pytest.raises(Conflict):
         await soon(upon.outcome)
     assert await committed(first, beside) == [1, 2]
+    assert (fails.became, upon.became, beside.became) == ("refused", "conflict", "committed")
 
 
 async def test_a_group_that_is_large_is_written_in_several_inserts(

@@ -20,7 +20,7 @@ from bus.commits import Codec, Commit, Meta, Recorded, Write
 from bus.context import Context
 from bus.envelope import sealed as enveloped
 from bus.keyring import FETCHED, TRUSTED_FOR, Keyring, Nonces
-from bus.messages import Command, Event, Model, Personal
+from bus.messages import Busy, Command, Event, Model, Personal
 from bus.personal import MARK
 from bus.platform import Platform
 from bus.rebuild import Rebuild
@@ -163,6 +163,14 @@ async def test_nothing_is_sealed_with_a_key_that_was_not_looked_at_lately(
     codec.prepare([trusted, looked_up])
     keyring.forget()
     assert [read(codec, each) for each in (trusted, looked_up)] == [ERASED, MOVED]
+
+
+def test_nothing_is_sealed_with_a_key_that_took_too_long_to_come(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.keyring.TRUSTED_FOR", -0.001)
+    with pytest.raises(Busy, match="in time"):
+        document(Codec((Moved,), keyring), MOVED)
 
 
 async def test_nobody_to_forget_is_no_news(keyring: Keyring) -> None:

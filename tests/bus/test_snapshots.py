@@ -132,6 +132,15 @@ async def test_what_another_release_kept_is_passed_over(
     assert await eventually(lambda: kept(database)()["stamp"] != before["stamp"])
 
 
+async def test_a_log_restored_without_its_snapshots_is_believed(log: Log, database: Any) -> None:
+    await filled(Streams(log), EVERY + 20)
+    await eventually(kept(database))
+    await log.snapshots.close()
+    database["log"].delete_many({"_id": {"$gt": EVERY - 50}})
+    loaded = await Streams(log).load(TILL)
+    assert loaded == (Till(EVERY - 50, (1,) * (EVERY - 50)), EVERY - 50)
+
+
 async def test_what_cannot_be_read_is_passed_over(log: Log, database: Any) -> None:
     await filled(Streams(log), EVERY)
     await eventually(kept(database))
